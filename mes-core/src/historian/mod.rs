@@ -1,0 +1,5 @@
+//! Samples: their form, the chunks they are sealed in, and the proof that ties them to the record.
+
+mod sample;
+
+pub use sample::{Cause, Grade, Quality, Sample, SampleValue};
