@@ -1,8 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
+pub mod batch;
+pub mod booking;
 pub mod clock;
 pub mod engine;
 pub mod historian;
 pub mod id;
+pub mod isa88;
 pub mod journal;
 pub mod quantity;
+pub mod tenant;

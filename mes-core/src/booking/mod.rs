@@ -1,0 +1,7 @@
+//! Bookings: a tenant's request with its quote, its confirmation, its place in the plan.
+
+mod booking;
+mod event;
+
+pub use booking::{Booking, BookingState, BookingWindow};
+pub use event::{BookingCommand, BookingEvent};

@@ -1,0 +1,172 @@
+//! Everything that can make the engine act: one closed enum.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::{AuthMethod, Reauth, Scope},
+    batch::BatchCommand,
+    booking::BookingCommand,
+    clock::Timestamp,
+    engine::{LinkReport, WriteOutcome},
+    historian::{Sample, SealedSamples},
+    id::{BatchId, BookingId, ChangeId, PersonId, RecipeId},
+    isa88::{Approval, RecipeBody},
+    journal::{Hash, Purpose},
+    quantity::Language,
+    tenant::ItemChange,
+};
+
+/// Everything that can make the engine act.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A person's command.
+    Act(Box<Act>),
+    /// Readings of one tick, in the order in which they were received.
+    Readings(Vec<Sample>),
+    /// A link changed its state.
+    Link(LinkReport),
+    /// The outcome of an effect.
+    Outcome(WriteOutcome),
+    /// Time passes: timers, staleness.
+    Tick,
+    /// Something that the process itself has to enter.
+    Note(Note),
+}
+
+/// A person's command, with who gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Act {
+    /// Whose session.
+    pub scope: Scope,
+    /// A credential given with the command: the signer, who may be a second person at the same terminal.
+    pub signer: Option<Reauth>,
+    /// The command.
+    pub command: Command,
+}
+
+/// Every command of a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// About a batch.
+    Batch {
+        /// Which.
+        batch: BatchId,
+        /// What.
+        command: BatchCommand,
+    },
+    /// About a booking.
+    Booking {
+        /// Which.
+        booking: BookingId,
+        /// What.
+        command: BookingCommand,
+    },
+    /// Submit a recipe for approval.
+    SubmitRecipe {
+        /// The checked recipe.
+        body: Box<RecipeBody>,
+    },
+    /// Approve a recipe, with a credential.
+    ApproveRecipe {
+        /// Recipe.
+        recipe: RecipeId,
+        /// Version.
+        version: u32,
+        /// For which department.
+        approval: Approval,
+        /// Hash of the statement shown.
+        statement: Hash,
+        /// When it was shown.
+        shown_at: Timestamp,
+        /// In which language.
+        language: Language,
+        /// New signature's id.
+        signature: crate::id::SignatureId,
+    },
+    /// Propose a change of the facility.
+    ProposeChange {
+        /// New change's id.
+        change: ChangeId,
+        /// The items.
+        items: Vec<ItemChange>,
+        /// Why.
+        text: Option<String>,
+    },
+    /// Approve a change of the facility, with a credential.
+    ApproveChange {
+        /// Change.
+        change: ChangeId,
+    },
+    /// Choose a language.
+    ChooseLanguage {
+        /// Language.
+        language: Language,
+    },
+    /// Change the rate of facility time (never in production).
+    SetRate {
+        /// Facility seconds per wall second.
+        rate: u32,
+    },
+}
+
+/// What the process itself has to enter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Note {
+    /// A new journal is opened; must be the first.
+    Opened {
+        /// Purpose.
+        purpose: Purpose,
+        /// Wall-clock time.
+        wall_time: Timestamp,
+        /// SHA-256 of the public checkpoint key.
+        key: Hash,
+    },
+    /// The process started.
+    Started {
+        /// Wall-clock time.
+        wall_time: Timestamp,
+    },
+    /// The first facility of an empty journal, proposed and approved by two people named in it, both with their credentials.
+    FirstFacility {
+        /// The items.
+        items: Vec<ItemChange>,
+        /// New change's id.
+        change: ChangeId,
+        /// Who proposes it.
+        proposed_by: PersonId,
+        /// Who approves it.
+        approved_by: PersonId,
+    },
+    /// A person logged in.
+    LoggedIn(Scope),
+    /// A person logged out.
+    LoggedOut {
+        /// Session.
+        scope: Scope,
+        /// By time.
+        timed_out: bool,
+    },
+    /// A credential was refused.
+    CredentialRefused {
+        /// Person.
+        person: PersonId,
+        /// Client address.
+        client: String,
+        /// Failures in a row.
+        failures: u32,
+        /// Locked now.
+        locked: bool,
+    },
+    /// A credential was set.
+    CredentialSet {
+        /// Person.
+        person: PersonId,
+        /// By whom.
+        by: Option<PersonId>,
+        /// How.
+        method: AuthMethod,
+    },
+    /// Samples of an occupancy were sealed.
+    Sealed(SealedSamples),
+}

@@ -1,0 +1,183 @@
+//! What pages see: an immutable picture, published after each durable group, and cut per person.
+//!
+//! A view never runs ahead of the record. History beyond it comes from the store.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::Scope,
+    batch::Batch,
+    booking::Booking,
+    clock::Timestamp,
+    engine::LinkState,
+    historian::Sample,
+    id::{BatchId, BookingId, ChangeId, EquipmentId, PersonId, RecipeId, TagId, TenantId},
+    isa88::{RecipeApprovals, RecipeBody},
+    journal::{Hash, Purpose},
+    quantity::Language,
+    tenant::{Facility, ItemChange, Role},
+};
+
+/// A master recipe as the engine holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MasterRecipe {
+    /// What it says.
+    pub body: RecipeBody,
+    /// SHA-256 over the canonical body.
+    pub hash: Hash,
+    /// The author.
+    pub author: PersonId,
+    /// Approved by production.
+    pub production: Option<PersonId>,
+    /// Approved by quality.
+    pub quality: Option<PersonId>,
+    /// All three, once it can be issued.
+    pub approvals: Option<RecipeApprovals>,
+}
+
+/// A proposed change of the facility that waits for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingChange {
+    /// The items.
+    pub items: Vec<ItemChange>,
+    /// Who proposed it.
+    pub by: PersonId,
+    /// Why, where known.
+    pub text: Option<String>,
+}
+
+/// The newest sample of a tag, as judged by the plant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The sample; its quality is the plant's judgement (a stale value is bad).
+    pub sample: Sample,
+}
+
+/// The link of a piece of equipment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkView {
+    /// State.
+    pub state: LinkState,
+    /// Since when.
+    pub since: Timestamp,
+    /// What brought it about.
+    pub cause: String,
+}
+
+/// All that pages see.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// Facility time of the newest group.
+    pub now: Timestamp,
+    /// What the journal is for.
+    pub purpose: Purpose,
+    /// Rate of facility time.
+    pub rate: u32,
+    /// The facility in force.
+    pub facility: Arc<Facility>,
+    /// Proposed changes.
+    pub changes: Arc<BTreeMap<ChangeId, PendingChange>>,
+    /// Recipes by id and version.
+    pub recipes: Arc<BTreeMap<(RecipeId, u32), MasterRecipe>>,
+    /// Bookings.
+    pub bookings: Arc<BTreeMap<BookingId, Booking>>,
+    /// Batches.
+    pub batches: Arc<BTreeMap<BatchId, Arc<Batch>>>,
+    /// Newest readings.
+    pub readings: Arc<BTreeMap<TagId, Reading>>,
+    /// Links.
+    pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// Languages people chose.
+    pub languages: Arc<BTreeMap<PersonId, Language>>,
+}
+
+impl View {
+    /// Whose data a person may see at all: `None` is every tenant (the facility's own staff).
+    fn tenants_of(&self, scope: &Scope) -> Option<Vec<TenantId>> {
+        let Some(person) = self.facility.people.get(&scope.person) else { return Some(Vec::new()) };
+        if let Some(tenant) = &person.employer {
+            return Some(vec![tenant.clone()]);
+        }
+        let auditor = person.roles.iter().any(|grant| grant.role == Role::Aud);
+        if auditor {
+            let valid = |until: Option<Timestamp>| until.is_none_or(|until| self.now < until);
+            return Some(person.roles.iter().filter(|g| valid(g.until)).filter_map(|g| g.tenant.clone()).collect());
+        }
+        None
+    }
+
+    /// The part of the view that a person may see (TEN-01, SOD-13, SOD-14): other tenants' things are not in it at all.
+    #[must_use]
+    pub fn cut(&self, scope: &Scope) -> Self {
+        let Some(tenants) = self.tenants_of(scope) else { return self.clone() };
+        let mine = |tenant: &TenantId| tenants.contains(tenant);
+        let batches: BTreeMap<_, _> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| mine(batch.issued.owner()))
+            .map(|(id, batch)| (id.clone(), Arc::clone(batch)))
+            .collect();
+        let equipment: Vec<&EquipmentId> =
+            batches.values().flat_map(|b| b.issued.equipment.values().map(|e| &e.id)).collect();
+        let mut facility = Facility { name: self.facility.name.clone(), ..Facility::default() };
+        let full = &self.facility;
+        facility.tenants =
+            full.tenants.iter().filter(|(id, _)| mine(id)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        facility.agreements =
+            full.agreements.iter().filter(|(_, a)| mine(&a.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        facility.suites = full
+            .suites
+            .iter()
+            .filter(|(id, _)| facility.agreements.values().any(|a| a.suites.contains(id)))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        facility.terminals = full.terminals.clone();
+        facility.people = full
+            .people
+            .iter()
+            .filter(|(id, p)| **id == scope.person || p.employer.as_ref().is_some_and(mine))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        facility.equipment = full
+            .equipment
+            .iter()
+            .filter(|(id, _)| equipment.contains(id))
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        Self {
+            now: self.now,
+            purpose: self.purpose,
+            rate: self.rate,
+            changes: Arc::default(),
+            recipes: Arc::new(
+                self.recipes
+                    .iter()
+                    .filter(|(_, r)| mine(&r.body.header.tenant))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            ),
+            bookings: Arc::new(
+                self.bookings.iter().filter(|(_, b)| mine(&b.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            ),
+            readings: Arc::new(
+                self.readings
+                    .iter()
+                    .filter(|(tag, _)| equipment.contains(&&tag.equipment))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            ),
+            links: Arc::new(
+                self.links
+                    .iter()
+                    .filter(|(id, _)| equipment.contains(id))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            ),
+            languages: Arc::clone(&self.languages),
+            facility: Arc::new(facility),
+            batches: Arc::new(batches),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What can happen to the facility's configuration, its people and its equipment links.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    engine::LinkState,
+    id::{ChangeId, EquipmentId, PersonId},
+    quantity::Language,
+    tenant::ItemChange,
+};
+
+/// What can happen to the facility's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum FacilityEvent {
+    /// A change was proposed.
+    #[serde(rename = "facility.change_proposed")]
+    ChangeProposed {
+        /// Change.
+        change: ChangeId,
+        /// The items it changes.
+        items: Vec<ItemChange>,
+        /// Who proposes it.
+        by: PersonId,
+        /// Why.
+        text: Option<String>,
+    },
+    /// A second person approved it; it is in force from this entry on.
+    #[serde(rename = "facility.change_approved")]
+    ChangeApproved {
+        /// Change.
+        change: ChangeId,
+        /// Who approves it.
+        by: PersonId,
+    },
+}
+
+/// What can happen to a person's account. No secret is ever in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum PersonEvent {
+    /// Logged in.
+    #[serde(rename = "person.logged_in")]
+    LoggedIn {
+        /// Person.
+        person: PersonId,
+    },
+    /// Logged out, or the session ended by time.
+    #[serde(rename = "person.logged_out")]
+    LoggedOut {
+        /// Person.
+        person: PersonId,
+        /// By time.
+        timed_out: bool,
+    },
+    /// A credential was refused, for log-in or for a signature.
+    #[serde(rename = "person.credential_refused")]
+    CredentialRefused {
+        /// Person.
+        person: PersonId,
+        /// Failures in a row.
+        failures: u32,
+        /// The account is locked now (P11-30).
+        locked: bool,
+    },
+    /// A command of a known person was refused; equal ones within a minute are counted.
+    #[serde(rename = "person.refused")]
+    Refused {
+        /// Person.
+        person: PersonId,
+        /// The command's name.
+        command: String,
+        /// What it was about.
+        object: String,
+        /// The rule that said no.
+        rule: String,
+        /// How many equal ones.
+        count: u32,
+    },
+    /// A credential was set by a system administrator.
+    #[serde(rename = "person.credential_set")]
+    CredentialSet {
+        /// Person.
+        person: PersonId,
+    },
+    /// The person chose a language.
+    #[serde(rename = "person.language_chosen")]
+    LanguageChosen {
+        /// Person.
+        person: PersonId,
+        /// Language.
+        language: Language,
+    },
+}
+
+/// What can happen to a piece of equipment beyond any batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum EquipmentEvent {
+    /// Its link changed state.
+    #[serde(rename = "equipment.link_changed")]
+    LinkChanged {
+        /// Equipment.
+        equipment: EquipmentId,
+        /// State now.
+        state: LinkState,
+        /// Cause.
+        cause: String,
+        /// When.
+        at: Timestamp,
+    },
+}
