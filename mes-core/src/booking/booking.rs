@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    id::{BatchId, EquipmentId, EquipmentRole, PersonId, ProductId, RecipeId, SuiteId, TenantId},
+    id::{BatchId, EquipmentId, EquipmentRole, PersonId, PhaseId, ProductId, RecipeId, SuiteId, TenantId},
     quantity::Bilingual,
 };
 
@@ -20,6 +20,20 @@ pub struct BookingWindow {
     /// Occupied from.
     pub from: Timestamp,
     /// Occupied until, clearance included.
+    pub until: Timestamp,
+    /// The planned work of people within it, in order.
+    #[serde(default)]
+    pub activities: Vec<PlannedActivity>,
+}
+
+/// Work that people are planned for, in one go, from the start of a phase on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedActivity {
+    /// The phase it begins with.
+    pub phase: PhaseId,
+    /// From.
+    pub from: Timestamp,
+    /// Until.
     pub until: Timestamp,
 }
 

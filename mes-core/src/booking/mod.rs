@@ -3,5 +3,5 @@
 mod booking;
 mod event;
 
-pub use booking::{Booking, BookingState, BookingWindow};
+pub use booking::{Booking, BookingState, BookingWindow, PlannedActivity};
 pub use event::{BookingCommand, BookingEvent};

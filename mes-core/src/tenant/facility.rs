@@ -22,6 +22,23 @@ pub struct FacilityName {
     pub name: Bilingual,
     /// Number of the facility's own manufacturing permit (製造業許可番号).
     pub permit: String,
+    /// When people are there, for the scheduler; round the clock when empty.
+    #[serde(default)]
+    pub shifts: Vec<Shift>,
+}
+
+/// A shift of the week, local time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    /// Days, 1 = Monday to 7 = Sunday.
+    pub days: Vec<u8>,
+    /// From, in minutes after midnight.
+    pub from_min: u32,
+    /// Until, in minutes after midnight, at most 1440.
+    pub until_min: u32,
+    /// Share of the people of each qualification who are there, in percent, rounded up to a whole person.
+    pub staffed_percent: u32,
 }
 
 /// A tenant company 入居者.

@@ -6,5 +6,5 @@ mod facility;
 pub use event::{EquipmentEvent, FacilityEvent, PersonEvent};
 pub use facility::{
     Agreement, Equipment, Facility, FacilityItem, FacilityName, ItemChange, ItemKey, LinkSettings, Manufacturer,
-    Person, PersonName, Role, RoleGrant, Suite, Tag, TagLimits, Tenant, Terminal,
+    Person, PersonName, Role, RoleGrant, Shift, Suite, Tag, TagLimits, Tenant, Terminal,
 };
