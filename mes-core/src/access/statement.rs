@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::AuthMethod,
     clock::Timestamp,
-    id::{DeviationId, ItemId, PersonId, PhaseId, SignatureId},
+    id::{DeviationId, ItemId, PersonId, PhaseId, RecipeId, SignatureId},
     journal::Hash,
     quantity::Language,
     tenant::Role,
@@ -83,6 +83,8 @@ pub enum Subject {
     QualityReview,
     /// Disposition 出荷判定.
     Disposition,
+    /// The approval of a master recipe's version; not about any batch.
+    Recipe(RecipeId, u32),
 }
 
 /// Standing of a signature.
