@@ -1,1 +1,3 @@
-//! hmi
+//! The composition root of the MES, its command line and its pages.
+
+pub mod web;

@@ -1,0 +1,163 @@
+//! What the pages need of the running facility: one trait, implemented by the composition root.
+//!
+//! Pages parse, send and render; whatever decides stands behind [`Desk`]. Nothing here knows HTTP, and nothing here
+//! is implemented: the running system does it in `app.rs`, the page tests over a hand-built [`View`].
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use mes_core::{
+    access::{Reauth, Rejection, Scope},
+    booking::BookingWindow,
+    clock::Timestamp,
+    engine::{Act, View},
+    historian::Sample,
+    id::{BatchId, BookingId, EquipmentId, PersonId, RecipeId, TagId, TerminalId},
+    journal::{Entry, EntryId, StreamId},
+    quantity::Bilingual,
+};
+use tokio::sync::watch;
+
+/// An answer that is on its way: what was asked for, or the rule that said no.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
+
+/// What a tenant asks capacity for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuoteRequest {
+    /// The id under which the quote, and a booking made of it, is recorded.
+    pub booking: BookingId,
+    /// Recipe to be run.
+    pub recipe: RecipeId,
+    /// Its version.
+    pub version: u32,
+    /// Not before.
+    pub earliest: Timestamp,
+    /// Done by.
+    pub latest: Timestamp,
+}
+
+/// A file that leaves the system; its hash is an entry by the time it is handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// File name, plain ASCII.
+    pub name: String,
+    /// Media type.
+    pub media: &'static str,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+/// Whose login is printed on the demo's first page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoLogin {
+    /// Person.
+    pub person: PersonId,
+    /// Password.
+    pub password: String,
+    /// Which of the three addresses it is meant for, e.g. `http://operator.localhost:8080/`.
+    pub address: String,
+}
+
+/// What the demo's own pages show. A journal of another purpose has none of this.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoInfo {
+    /// Scripted colleagues do what is left to them.
+    pub colleagues_on: bool,
+    /// Printed logins, in the order in which they are of use.
+    pub logins: Vec<DemoLogin>,
+    /// The batch that waits for the viewer, once there is one.
+    pub waiting_batch: Option<BatchId>,
+    /// The released batch, once there is one.
+    pub released_batch: Option<BatchId>,
+    /// Simulated devices; `true` while plugged in.
+    pub devices: Vec<(EquipmentId, bool)>,
+    /// How this program is called on the command line, e.g. `target/release/mes`.
+    pub program: String,
+    /// Where the facility's public key lies.
+    pub key_file: String,
+}
+
+/// What the pages need of the running facility.
+pub trait Desk: Send + Sync {
+    /// The newest published view, whole. Pages see it only after `View::cut` for the person's scope.
+    fn view(&self) -> Arc<View>;
+    /// Ticks on each new view, and at least once a second while readings come in.
+    fn subscribe(&self) -> watch::Receiver<u64>;
+    /// Facility time now.
+    fn now(&self) -> Timestamp;
+    /// A new random id that begins with `prefix` and a hyphen; never the same twice.
+    fn new_id(&self, prefix: &str) -> String;
+    /// The known terminal at a client address or host name, if any.
+    fn terminal(&self, client: &str, host: &str) -> Option<TerminalId>;
+    /// Whether policies let a person do this at all, so that a page can leave away what cannot be done.
+    /// The command itself is judged again inside `Engine::step`.
+    fn may(&self, scope: &Scope, action: Action, batch: Option<&BatchId>) -> bool;
+    /// Gives a command to the engine; its entries are durable when this returns.
+    fn act(&self, act: Act) -> Answer<'_, Vec<EntryId>>;
+    /// Checks a credential, for a log-in or for a signature. Counts failures, locks, and enters both.
+    fn check_credential(&self, person: PersonId, secret: String, client: String) -> Answer<'_, Reauth>;
+    /// Enters that a session began.
+    fn note_login(&self, scope: Scope) -> Answer<'_, ()>;
+    /// Enters that a session ended, by the person or by time.
+    fn note_logout(&self, scope: Scope, timed_out: bool) -> Answer<'_, ()>;
+    /// All entries of a stream in order, as far as they are disclosed to the person.
+    fn history(&self, scope: Scope, stream: StreamId) -> Answer<'_, Vec<Entry>>;
+    /// Samples of a tag received in a period, in order.
+    fn samples(&self, scope: Scope, tag: TagId, from: Timestamp, until: Timestamp) -> Answer<'_, Vec<Sample>>;
+    /// Asks the scheduler; question and answer are entered. The inner refusal is what the tenant may know of the reason.
+    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>>;
+    /// The evidence package of a batch (zip).
+    fn package(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download>;
+    /// The printed record of a batch (PDF).
+    fn record_pdf(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download>;
+    /// What the demo's own pages show; `None` outside a demo.
+    fn demo(&self) -> Option<DemoInfo>;
+    /// Demo only: lets the scripted colleagues work or rest.
+    fn set_colleagues(&self, on: bool) -> Answer<'_, ()>;
+    /// Demo only: plugs a simulated device in or out.
+    fn set_plugged(&self, equipment: EquipmentId, plugged: bool) -> Answer<'_, ()>;
+}
+
+/// What a page may offer, in the rows of the role matrix (REQUIREMENTS 4.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// See what the view discloses; everybody who is logged in may.
+    See,
+    /// Submit a master recipe.
+    AuthorRecipe,
+    /// Approve a master recipe for production.
+    ApproveRecipeProduction,
+    /// Approve a master recipe for quality.
+    ApproveRecipeQuality,
+    /// Ask for a quote and request a booking.
+    RequestBooking,
+    /// Confirm or refuse a booking.
+    ConfirmBooking,
+    /// Issue a batch 製造指図.
+    IssueBatch,
+    /// Start phases, record, apply set-points, sign as performer.
+    Execute,
+    /// Verify as second person, reject a signature.
+    Verify,
+    /// Correct a recorded item.
+    Correct,
+    /// Hold and restart.
+    Hold,
+    /// Open a deviation, comment.
+    OpenDeviation,
+    /// Classify and close a deviation.
+    CloseDeviation,
+    /// Production review.
+    ReviewProduction,
+    /// Quality review with audit-trail review.
+    ReviewQuality,
+    /// Release or reject.
+    Dispose,
+    /// Export the evidence package and the printed record.
+    Export,
+    /// See the audit trail.
+    SeeAuditTrail,
+    /// Approve a change of the facility.
+    ApproveChange,
+    /// Steer the demo: colleagues, devices.
+    SteerDemo,
+}
