@@ -1,0 +1,150 @@
+//! What placed batches use: people and equipment, suites, quotas. Kept up to date as batches are
+//! placed and taken out again; it does not decide where a batch goes.
+#![expect(clippy::indexing_slicing, reason = "activities of a hold are in range by Problem::new")]
+
+use crate::index::{PoolIx, SuiteIx, Table, TenantIx};
+use crate::plan::{Placement, Plan};
+use crate::problem::{Batch, Problem, Route};
+use crate::profile::Profile;
+use crate::spec::{Pool, PoolKind, Slot, Window};
+use crate::suite_line::{Held, SuiteLine};
+
+/// Slots for which a pool's units stay taken after a hold.
+pub(crate) fn turnaround(pool: &Pool) -> Slot {
+    match pool.kind {
+        PoolKind::Equipment { turnaround } => turnaround,
+        PoolKind::Labour => 0,
+    }
+}
+
+/// The span from the start of one activity to the end of another.
+pub(crate) fn span(route: &Route, starts: &[Slot], first: usize, last: usize) -> Window {
+    Window::new(starts[first], starts[last] + route.activities[last].duration)
+}
+
+/// Everything in use.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) pools: Table<PoolIx, Profile>,
+    pub(crate) quotas: Table<TenantIx, Option<Profile>>,
+    pub(crate) suites: Table<SuiteIx, SuiteLine>,
+}
+
+impl Load {
+    /// Nothing in use.
+    pub(crate) fn new(problem: &Problem) -> Self {
+        let quota = |most: Option<u32>| most.map(Profile::constant);
+        Self {
+            pools: Table::new(problem.pools.rows().map(|pool| Profile::of_pool(problem, pool)).collect()),
+            quotas: Table::new(problem.tenants.rows().map(|tenant| quota(tenant.max_suites)).collect()),
+            suites: Table::new(problem.suites.positions().map(|ix| SuiteLine::new(problem, ix)).collect()),
+        }
+    }
+
+    /// A whole plan in use. The plan must have the shape of the problem.
+    pub(crate) fn of_plan(problem: &Problem, plan: &Plan) -> Self {
+        let mut load = Self::new(problem);
+        for (ix, placement) in plan.placed() {
+            load.place(problem, &problem.batches[ix], ix.row(), placement);
+        }
+        load
+    }
+
+    pub(crate) fn place(&mut self, problem: &Problem, batch: &Batch, owner: usize, placement: &Placement) {
+        let route = &batch.routes[placement.route];
+        for (activity, start) in route.activities.iter().zip(&placement.starts) {
+            let window = Window::new(*start, start + activity.duration);
+            for (pool, units) in &activity.demands {
+                self.pools[*pool].take(window, i64::from(*units));
+            }
+        }
+        for (hold, pool) in route.equipment_holds.iter().zip(&placement.equipment) {
+            let mut window = span(route, &placement.starts, hold.first, hold.last);
+            window.end += turnaround(&problem.pools[*pool]);
+            self.pools[*pool].take(window, i64::from(hold.units));
+        }
+        for (suite, held) in suite_holds(batch, owner, route, placement) {
+            if let Some(quota) = &mut self.quotas[batch.tenant] {
+                quota.take(held.span, 1);
+            }
+            self.suites[suite].insert(held);
+        }
+    }
+
+    /// Sets aside what a partly fixed batch is known to use, until it is placed as a whole:
+    /// people of its fixed activities, and the fixed suites and pools of holds that have begun,
+    /// for as long as they last at least. With `sign` -1 it gives all of this back.
+    pub(crate) fn set_aside(&mut self, problem: &Problem, batch: &Batch, owner: usize, sign: i64) {
+        let Some(fixed) = &batch.commitment else { return };
+        let route = &batch.routes[fixed.route];
+        for (activity, start) in route.activities.iter().zip(&fixed.starts) {
+            let Some(start) = start else { continue };
+            for (pool, units) in &activity.demands {
+                self.pools[*pool].take(Window::new(*start, start + activity.duration), sign * i64::from(*units));
+            }
+        }
+        for (hold, pool) in route.equipment_holds.iter().zip(&fixed.equipment) {
+            if let (Some(pool), Some(mut window)) = (pool, fixed_span(route, &fixed.starts, hold.first, hold.last)) {
+                window.end += turnaround(&problem.pools[*pool]);
+                self.pools[*pool].take(window, sign * i64::from(hold.units));
+            }
+        }
+        for (row, (hold, suite)) in route.suite_holds.iter().zip(&fixed.suites).enumerate() {
+            let (Some(suite), Some(span)) = (suite, fixed_span(route, &fixed.starts, hold.first, hold.last)) else {
+                continue;
+            };
+            let held = Held::new(batch, owner, row, hold, span);
+            if let Some(quota) = &mut self.quotas[batch.tenant] {
+                quota.take(span, sign);
+            }
+            if sign > 0 {
+                self.suites[*suite].insert(held);
+            } else {
+                self.suites[*suite].remove(&held);
+            }
+        }
+    }
+
+    /// What a placement adds to the changeover cost.
+    pub(crate) fn changeover_cost(&self, problem: &Problem, batch: &Batch, owner: usize, placement: &Placement) -> i64 {
+        let held: Vec<_> = suite_holds(batch, owner, &batch.routes[placement.route], placement).collect();
+        let mut suites: Vec<SuiteIx> = held.iter().map(|(suite, _)| *suite).collect();
+        suites.sort_unstable();
+        suites.dedup();
+        let added = |suite: &SuiteIx| {
+            let line = &self.suites[*suite];
+            let mut new = held.iter().filter(|(at, _)| at == suite).map(|(_, held)| held);
+            match (new.next(), new.next()) {
+                (Some(only), None) => line.cost_of(problem, only).0,
+                _ => {
+                    let mut more = line.clone();
+                    held.iter().filter(|(at, _)| at == suite).for_each(|(_, held)| more.insert(*held));
+                    more.cost(problem) - line.cost(problem)
+                }
+            }
+        };
+        suites.iter().map(added).sum()
+    }
+}
+
+/// The least span of a hold whose first activity is fixed.
+fn fixed_span(route: &Route, starts: &[Option<Slot>], first: usize, last: usize) -> Option<Window> {
+    let start = starts[first]?;
+    let mut end = start + route.activities[first].duration;
+    for (activity, fixed) in route.activities[first..=last].iter().zip(&starts[first..]).skip(1) {
+        end = fixed.unwrap_or(end + activity.min_lag).max(end) + activity.duration;
+    }
+    Some(Window::new(start, end))
+}
+
+fn suite_holds(
+    batch: &Batch,
+    owner: usize,
+    route: &Route,
+    placement: &Placement,
+) -> impl Iterator<Item = (SuiteIx, Held)> {
+    route.suite_holds.iter().zip(&placement.suites).enumerate().map(move |(row, (hold, suite))| {
+        let span = span(route, &placement.starts, hold.first, hold.last);
+        (*suite, Held::new(batch, owner, row, hold, span))
+    })
+}

@@ -1,0 +1,4 @@
+//! Public instance formats, from text that somebody else has read. One file per format; none of
+//! them knows how a plan is made.
+
+pub(crate) mod facility;

@@ -1,0 +1,169 @@
+//! The holds of one suite in order of time: where another one fits, and what changeover it costs.
+//!
+//! It does not know people or equipment, nor which tenant may use the suite.
+#![expect(clippy::indexing_slicing, reason = "rows come from partition_point over the same vector")]
+
+use crate::index::{FamilyIx, OccupancyIx, SuiteIx};
+use crate::problem::{Batch, Problem, SuiteHold};
+use crate::profile::NEVER;
+use crate::spec::{Slot, Window};
+
+/// A hold of a suite by some batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Held {
+    pub(crate) span: Window,
+    pub(crate) owner: usize,
+    pub(crate) hold: usize,
+    pub(crate) family: FamilyIx,
+    pub(crate) class: Option<OccupancyIx>,
+    pub(crate) shared: bool,
+}
+
+impl Held {
+    pub(crate) fn new(batch: &Batch, owner: usize, hold: usize, of: &SuiteHold, span: Window) -> Self {
+        Self { span, owner, hold, family: batch.family, class: batch.occupancy_class, shared: of.shared }
+    }
+}
+
+/// The holds of one suite, sorted by time.
+#[derive(Debug, Clone)]
+pub(crate) struct SuiteLine {
+    suite: SuiteIx,
+    holds: Vec<Held>,
+    longest: Slot,
+    changeover_longest: Slot,
+}
+
+impl SuiteLine {
+    pub(crate) fn new(problem: &Problem, suite: SuiteIx) -> Self {
+        let times = problem.changeover.rows().flat_map(|row| row.rows().map(|changeover| changeover.time));
+        Self { suite, holds: Vec::new(), longest: 0, changeover_longest: times.max().unwrap_or(0) }
+    }
+
+    pub(crate) fn insert(&mut self, held: Held) {
+        let row = self.holds.partition_point(|other| *other < held);
+        self.holds.insert(row, held);
+        self.longest = self.longest.max(held.span.end - held.span.start);
+    }
+
+    pub(crate) fn remove(&mut self, held: &Held) {
+        if let Ok(row) = self.holds.binary_search(held) {
+            self.holds.remove(row);
+        }
+    }
+
+    /// Holds that can matter to a new one: near enough for their span or changeover to reach it.
+    fn near(&self, span: Window) -> &[Held] {
+        let until = span.end.saturating_add(self.changeover_longest);
+        let from = span.start.saturating_sub(self.changeover_longest).saturating_sub(self.longest);
+        let first = self.holds.partition_point(|held| held.span.start < from);
+        let last = self.holds.partition_point(|held| held.span.start <= until);
+        &self.holds[first..last.max(first)]
+    }
+
+    fn together(&self, problem: &Problem, one: &Held, other: &Held) -> bool {
+        one.shared && other.shared && problem.may_share(self.suite, one.class, other.class)
+    }
+
+    /// When the new hold does not fit here: the earliest start that is not yet excluded. A hold
+    /// that starts later never ends earlier, so what cannot pass an obstacle must come after it.
+    pub(crate) fn blocked_until(&self, problem: &Problem, batch: &Batch, new: &Held, own: &[Held]) -> Option<Slot> {
+        let suite = &problem.suites[self.suite];
+        let initial = suite.initial_family.map_or(0, |from| problem.changeover(from, new.family).time);
+        let mut start = new.span.start.max(suite.available_from + initial);
+        let foreign = suite.reserved.iter().filter(|(tenant, _)| *tenant != batch.tenant);
+        for closed in suite.maintenance.iter().chain(foreign.map(|(_, window)| window)) {
+            if closed.overlaps(new.span) {
+                start = start.max(closed.end);
+            }
+        }
+        for held in self.near(new.span).iter().chain(own) {
+            if self.together(problem, held, new) {
+                continue;
+            }
+            let clear_before = held.span.end + problem.changeover(held.family, new.family).time;
+            let clear_after = new.span.end + problem.changeover(new.family, held.family).time;
+            if new.span.start < clear_before && held.span.start < clear_after {
+                start = start.max(clear_before);
+            }
+        }
+        if new.shared {
+            start = start.max(self.place_free_from(problem, new, own));
+        }
+        (start > new.span.start).then_some(start)
+    }
+
+    /// The end of the last stretch within the new hold in which every place is taken; its own
+    /// start when there is none.
+    fn place_free_from(&self, problem: &Problem, new: &Held, own: &[Held]) -> Slot {
+        let suite = &problem.suites[self.suite];
+        let clearance = suite.place_clearance;
+        let asked = Window::new(new.span.start, new.span.end + clearance);
+        let reach = clearance.max(self.changeover_longest);
+        let from = asked.start.saturating_sub(reach).saturating_sub(self.longest);
+        let first = self.holds.partition_point(|held| held.span.start < from);
+        let mut changes: Vec<(Slot, i64)> = Vec::new();
+        for held in self.holds[first..].iter().take_while(|held| held.span.start < asked.end).chain(own) {
+            let taken = Window::new(held.span.start, held.span.end + clearance);
+            if held.shared && taken.overlaps(asked) {
+                changes.extend([(taken.start, 1), (taken.end, -1)]);
+            }
+        }
+        changes.sort_unstable();
+        let (mut taken, mut full, mut free_from) = (0, false, asked.start);
+        for (slot, change) in changes {
+            taken += change;
+            let is_full = taken >= i64::from(suite.places);
+            if full && !is_full {
+                free_from = free_from.max(slot);
+            }
+            // A stretch that begins after the asked window cannot begin here: all overlap it.
+            full = is_full;
+        }
+        if full { NEVER } else { free_from }
+    }
+
+    /// What one more hold adds to the changeover cost, and the idle slots around it.
+    pub(crate) fn cost_of(&self, problem: &Problem, new: &Held) -> (i64, Slot) {
+        let row = self.holds.partition_point(|held| held < new);
+        let before = row.checked_sub(1).map(|row| &self.holds[row]);
+        let after = self.holds.get(row);
+        let mut delta = self.step_cost(problem, before, new);
+        let mut idle = match before {
+            Some(held) => new.span.start - held.span.end,
+            None => new.span.start - problem.suites[self.suite].available_from,
+        };
+        if let Some(after) = after {
+            delta += self.step_cost(problem, Some(new), after) - self.step_cost(problem, before, after);
+            idle += after.span.start - new.span.end;
+        }
+        (delta, idle.max(0))
+    }
+
+    fn step_cost(&self, problem: &Problem, before: Option<&Held>, after: &Held) -> i64 {
+        match before {
+            Some(held) if self.together(problem, held, after) => 0,
+            Some(held) => problem.changeover(held.family, after.family).cost,
+            None => {
+                let initial = problem.suites[self.suite].initial_family;
+                initial.map_or(0, |from| problem.changeover(from, after.family).cost)
+            }
+        }
+    }
+
+    /// Changeover cost of all holds in order.
+    pub(crate) fn cost(&self, problem: &Problem) -> i64 {
+        let mut before = None;
+        let mut sum = 0;
+        for held in &self.holds {
+            sum += self.step_cost(problem, before, held);
+            before = Some(held);
+        }
+        sum
+    }
+
+    /// Who holds the suite at some time in the window.
+    pub(crate) fn holders(&self, window: Window) -> impl Iterator<Item = usize> {
+        self.holds.iter().filter(move |held| held.span.overlaps(window)).map(|held| held.owner)
+    }
+}

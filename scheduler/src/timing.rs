@@ -1,0 +1,407 @@
+//! The earliest time at which one batch fits beside everything already placed.
+//!
+//! Activities are placed from first to last. Whatever does not fit raises a lower bound (of the
+//! activity itself, of the one before when a maximum lag would be exceeded, or of the first
+//! activity of a hold that finds no room) and the search steps back there. Bounds only rise, and
+//! a later start never gives an earlier end, so the first complete placement is the earliest one
+//! for its route. It judges only time: costs decide elsewhere, except between suites that are free
+//! at the same time.
+#![expect(clippy::indexing_slicing, reason = "activities and holds are in range by Problem::new")]
+
+use std::collections::BTreeMap;
+
+use crate::index::{PoolIx, RouteIx, SuiteIx};
+use crate::load::{Load, span, turnaround};
+use crate::plan::Placement;
+use crate::problem::{Batch, EquipmentHold, Problem, Route, SuiteHold};
+use crate::profile::{NEVER, Profile};
+use crate::spec::{Slot, Window};
+use crate::suite_line::Held;
+
+/// What can stand in the way of a placement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Obstacle {
+    /// People or equipment.
+    Pool(PoolIx),
+    /// The suites that a hold of the route could use.
+    Suite(usize),
+    /// The tenant's own quota.
+    Quota,
+}
+
+/// Where the search was stopped or delayed, per obstacle: the last stretch.
+pub(crate) type Obstacles = BTreeMap<Obstacle, Window>;
+
+/// What is asked for, beyond the batch itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Whose holds these will be.
+    pub(crate) owner: usize,
+    /// The last activity must end by then.
+    pub(crate) end_max: Slot,
+    /// Treated as if there were always enough of it.
+    pub(crate) ignored: Option<Obstacle>,
+    /// Offsets within a period at which the first activity may start; any when empty.
+    pub(crate) grid: Option<(Slot, &'a [Slot])>,
+}
+
+/// Most combinations of suites and pools tried for a route whose holds compete with each other.
+const COMBINATIONS_MAX: usize = 64;
+/// A unit of changeover cost outweighs this many idle minutes when suites are compared.
+const IDLE_MIN_PER_COST: i64 = 7_200;
+
+/// The earliest placement on a route, or what was in the way.
+pub(crate) fn earliest(
+    problem: &Problem,
+    load: &Load,
+    batch: &Batch,
+    route: RouteIx,
+    ask: Ask,
+) -> Result<Placement, Obstacles> {
+    let mut best: Option<Placement> = None;
+    let mut obstacles = Obstacles::new();
+    for choice in choices(batch, route) {
+        let mut search = Search::new(problem, load, batch, route, ask, choice);
+        match search.run() {
+            Some(()) => {
+                let found = search.placement(route);
+                if best.as_ref().is_none_or(|best| found.starts.last() < best.starts.last()) {
+                    best = Some(found);
+                }
+            }
+            None => obstacles.append(&mut search.obstacles),
+        }
+    }
+    best.ok_or(obstacles)
+}
+
+/// Suites and pools that are settled before the search; the rest it chooses as it goes.
+#[derive(Debug, Clone)]
+struct Choice {
+    suites: Vec<Option<SuiteIx>>,
+    equipment: Vec<Option<PoolIx>>,
+}
+
+/// Usually one choice with only what is committed. When holds of the route compete for the same
+/// suites or pools at the same time, choosing one by one could miss the only way to serve them
+/// all: then every combination, up to a limit, of those that compete.
+fn choices(batch: &Batch, ix: RouteIx) -> Vec<Choice> {
+    let route = &batch.routes[ix];
+    let committed = batch.commitment.as_ref().filter(|commitment| commitment.route == ix);
+    let open =
+        || Choice { suites: vec![None; route.suite_holds.len()], equipment: vec![None; route.equipment_holds.len()] };
+    let mut choices = vec![committed.map_or_else(open, |commitment| Choice {
+        suites: commitment.suites.clone(),
+        equipment: commitment.equipment.clone(),
+    })];
+    for (row, hold) in route.suite_holds.iter().enumerate() {
+        let rival = |other: &SuiteHold| {
+            other.first <= hold.last
+                && hold.first <= other.last
+                && other.candidates.iter().any(|suite| hold.candidates.contains(suite))
+        };
+        if route.suite_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
+            branch(&mut choices, &hold.candidates, |choice| &mut choice.suites[row]);
+        }
+    }
+    for (row, hold) in route.equipment_holds.iter().enumerate() {
+        let rival = |other: &EquipmentHold| {
+            other.first <= hold.last
+                && hold.first <= other.last
+                && other.pools.iter().any(|pool| hold.pools.contains(pool))
+        };
+        let several = hold.pools.len() > 1;
+        if several && route.equipment_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
+            branch(&mut choices, &hold.pools, |choice| &mut choice.equipment[row]);
+        }
+    }
+    choices
+}
+
+fn branch<T: Copy>(choices: &mut Vec<Choice>, candidates: &[T], field: impl Fn(&mut Choice) -> &mut Option<T>) {
+    if candidates.is_empty() || choices.len() * candidates.len() > COMBINATIONS_MAX {
+        return;
+    }
+    let mut more = Vec::new();
+    for choice in choices.iter() {
+        let mut open = choice.clone();
+        if field(&mut open).is_some() {
+            more.push(open);
+            continue;
+        }
+        for candidate in candidates {
+            let mut settled = choice.clone();
+            *field(&mut settled) = Some(*candidate);
+            more.push(settled);
+        }
+    }
+    *choices = more;
+}
+
+struct Search<'a> {
+    problem: &'a Problem,
+    load: &'a Load,
+    batch: &'a Batch,
+    route: &'a Route,
+    ask: Ask<'a>,
+    choice: Choice,
+    fixed: Vec<Option<Slot>>,
+    /// Latest start of each activity that leaves room for the rest.
+    latest: Vec<Slot>,
+    bounds: Vec<Slot>,
+    starts: Vec<Slot>,
+    suites: Vec<Option<SuiteIx>>,
+    equipment: Vec<Option<PoolIx>>,
+    obstacles: Obstacles,
+}
+
+/// The search goes back to an activity, which may not start before a slot.
+struct Raise {
+    activity: usize,
+    from: Slot,
+}
+
+impl<'a> Search<'a> {
+    fn new(problem: &'a Problem, load: &'a Load, batch: &'a Batch, ix: RouteIx, ask: Ask<'a>, choice: Choice) -> Self {
+        let route = &batch.routes[ix];
+        let count = route.activities.len();
+        let committed = batch.commitment.as_ref().filter(|commitment| commitment.route == ix);
+        let fixed = committed.map_or_else(|| vec![None; count], |commitment| commitment.starts.clone());
+        let mut latest = vec![0; count];
+        let mut end_max = ask.end_max;
+        for k in (0..count).rev() {
+            latest[k] = end_max - route.activities[k].duration;
+            if let Some(start) = fixed[k] {
+                latest[k] = latest[k].min(start);
+            }
+            end_max = latest[k] - route.activities[k].min_lag;
+        }
+        latest[0] = latest[0].min(batch.start_max.unwrap_or(NEVER));
+        let mut bounds = vec![problem.now; count];
+        bounds[0] = bounds[0].max(batch.release);
+        for (bound, start) in bounds.iter_mut().zip(&fixed) {
+            *bound = start.unwrap_or(*bound);
+        }
+        Self {
+            problem,
+            load,
+            batch,
+            route,
+            ask,
+            choice,
+            fixed,
+            latest,
+            bounds,
+            starts: vec![0; count],
+            suites: vec![None; route.suite_holds.len()],
+            equipment: vec![None; route.equipment_holds.len()],
+            obstacles: Obstacles::new(),
+        }
+    }
+
+    /// Whether a placement was found; it is then in `starts`, `suites` and `equipment`.
+    fn run(&mut self) -> Option<()> {
+        let mut k = 0;
+        while k < self.starts.len() {
+            let activity = &self.route.activities[k];
+            let end_before = k.checked_sub(1).map(|before| self.end(before));
+            let from = self.bounds[k].max(end_before.map_or(self.bounds[k], |end| end + activity.min_lag));
+            let start = self.start_from(k, from)?;
+            if let (Some(end), Some(max_lag)) = (end_before, activity.max_lag)
+                && start > end + max_lag
+            {
+                k -= 1;
+                self.bounds[k] = start - max_lag - self.route.activities[k].duration;
+                continue;
+            }
+            self.starts[k] = start;
+            match self.take_holds(k) {
+                Some(raise) => {
+                    k = raise.activity;
+                    self.bounds[k] = raise.from;
+                }
+                None => k += 1,
+            }
+        }
+        Some(())
+    }
+
+    fn placement(&self, route: RouteIx) -> Placement {
+        Placement {
+            route,
+            starts: self.starts.clone(),
+            suites: self.suites.iter().copied().flatten().collect(),
+            equipment: self.equipment.iter().copied().flatten().collect(),
+        }
+    }
+
+    fn end(&self, k: usize) -> Slot {
+        self.starts[k] + self.route.activities[k].duration
+    }
+
+    /// The first slot from which an activity's people are free throughout and its start is
+    /// allowed. Fixed activities are where they are: their people are not asked again.
+    fn start_from(&mut self, k: usize, from: Slot) -> Option<Slot> {
+        if let Some(fixed) = self.fixed[k] {
+            return (from <= fixed && fixed <= self.latest[k]).then_some(fixed);
+        }
+        let activity = &self.route.activities[k];
+        let mut start = from;
+        'again: while start <= self.latest[k] {
+            if k == 0
+                && let Some(on_grid) = self.ask.grid.and_then(|(period, at)| next_on_grid(start, period, at))
+            {
+                start = on_grid;
+            }
+            for (pool, units) in &activity.demands {
+                if self.ask.ignored == Some(Obstacle::Pool(*pool)) {
+                    continue;
+                }
+                let window = Window::new(start, start + activity.duration);
+                if let Some(until) = self.load.pools[*pool].blocked_until(window, i64::from(*units)) {
+                    self.obstacles.insert(Obstacle::Pool(*pool), Window::new(start, until));
+                    start = until;
+                    continue 'again;
+                }
+            }
+            return (start <= self.latest[k]).then_some(start);
+        }
+        None
+    }
+
+    /// Takes what is held up to the end of activity `k`, or says where to go back to.
+    fn take_holds(&mut self, k: usize) -> Option<Raise> {
+        let route = self.route;
+        let suites = || route.suite_holds.iter().enumerate().filter(|(_, hold)| hold.last == k);
+        let equipment = || route.equipment_holds.iter().enumerate().filter(|(_, hold)| hold.last == k);
+        suites().for_each(|(row, _)| self.suites[row] = None);
+        equipment().for_each(|(row, _)| self.equipment[row] = None);
+        for (row, hold) in equipment() {
+            if let Err(raise) = self.take_equipment(row, hold) {
+                return Some(raise);
+            }
+        }
+        for (row, hold) in suites() {
+            if let Err(raise) = self.take_suite(row, hold) {
+                return Some(raise);
+            }
+        }
+        None
+    }
+
+    fn raise(&mut self, obstacle: Obstacle, first: usize, from: Slot) -> Raise {
+        let start = self.starts[first];
+        self.obstacles.insert(obstacle, Window::new(start, from.max(start + 1)));
+        Raise { activity: first, from: from.max(start + 1) }
+    }
+
+    fn take_equipment(&mut self, row: usize, hold: &EquipmentHold) -> Result<(), Raise> {
+        let held = span(self.route, &self.starts, hold.first, hold.last);
+        let settled = self.choice.equipment[row];
+        let mut soonest = (NEVER, hold.pools.first().copied());
+        for pool in settled.iter().chain(hold.pools.iter().filter(|_| settled.is_none())) {
+            let window = Window::new(held.start, held.end + turnaround(&self.problem.pools[*pool]));
+            let own = self.own_equipment(*pool, hold.last);
+            let ignored = self.ask.ignored == Some(Obstacle::Pool(*pool));
+            match blocked_until(&self.load.pools[*pool], window, hold.units.into(), &own) {
+                Some(until) if !ignored => {
+                    if until < soonest.0 {
+                        soonest = (until, Some(*pool));
+                    }
+                }
+                Some(_) | None => {
+                    self.equipment[row] = Some(*pool);
+                    return Ok(());
+                }
+            }
+        }
+        let obstacle = soonest.1.map_or(Obstacle::Quota, Obstacle::Pool);
+        Err(self.raise(obstacle, hold.first, soonest.0))
+    }
+
+    fn take_suite(&mut self, row: usize, hold: &SuiteHold) -> Result<(), Raise> {
+        let held = span(self.route, &self.starts, hold.first, hold.last);
+        let own = self.own_suites(hold.last);
+        if let (Some(quota), false) = (&self.load.quotas[self.batch.tenant], self.ask.ignored == Some(Obstacle::Quota))
+        {
+            let open: Vec<_> = own.iter().map(|(_, held)| (held.span, 1)).collect();
+            if let Some(until) = blocked_until(quota, held, 1, &open) {
+                return Err(self.raise(Obstacle::Quota, hold.first, until));
+            }
+        }
+        let new = Held::new(self.batch, self.ask.owner, row, hold, held);
+        let ignored = self.ask.ignored == Some(Obstacle::Suite(row));
+        let settled = self.choice.suites[row];
+        let mut soonest = NEVER;
+        let mut best: Option<(i64, SuiteIx)> = None;
+        for suite in settled.iter().chain(hold.candidates.iter().filter(|_| settled.is_none())) {
+            let line = &self.load.suites[*suite];
+            let own: Vec<Held> = own.iter().filter(|(at, _)| at == suite).map(|(_, held)| *held).collect();
+            match line.blocked_until(self.problem, self.batch, &new, &own) {
+                Some(until) if !ignored => soonest = soonest.min(until),
+                Some(_) | None => {
+                    let (cost, idle) = line.cost_of(self.problem, &new);
+                    let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
+                    let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
+                    if best.is_none_or(|best| (rank, *suite) < best) {
+                        best = Some((rank, *suite));
+                    }
+                }
+            }
+        }
+        match best {
+            Some((_, suite)) => {
+                self.suites[row] = Some(suite);
+                Ok(())
+            }
+            None => Err(self.raise(Obstacle::Suite(row), hold.first, soonest)),
+        }
+    }
+
+    /// What this batch itself already holds of a pool, by holds that end by activity `last`.
+    fn own_equipment(&self, pool: PoolIx, last: usize) -> Vec<(Window, i64)> {
+        let holds = self.route.equipment_holds.iter().zip(&self.equipment);
+        let mine = holds.filter(|(hold, at)| hold.last <= last && **at == Some(pool));
+        mine.map(|(hold, _)| {
+            let mut window = span(self.route, &self.starts, hold.first, hold.last);
+            window.end += turnaround(&self.problem.pools[pool]);
+            (window, i64::from(hold.units))
+        })
+        .collect()
+    }
+
+    /// The suites this batch itself already holds, by holds that end by activity `last`.
+    fn own_suites(&self, last: usize) -> Vec<(SuiteIx, Held)> {
+        let holds = self.route.suite_holds.iter().zip(&self.suites).enumerate();
+        let mine = holds.filter(|(_, (hold, _))| hold.last <= last);
+        mine.filter_map(|(row, (hold, suite))| {
+            let span = span(self.route, &self.starts, hold.first, hold.last);
+            Some(((*suite)?, Held::new(self.batch, self.ask.owner, row, hold, span)))
+        })
+        .collect()
+    }
+}
+
+/// The first allowed start at or after a slot.
+fn next_on_grid(start: Slot, period: Slot, offsets: &[Slot]) -> Option<Slot> {
+    let begin = start - start.rem_euclid(period);
+    let here = offsets.iter().map(|offset| begin + offset).filter(|slot| *slot >= start).min();
+    here.or_else(|| offsets.iter().map(|offset| begin + period + offset).min())
+}
+
+/// As [`Profile::blocked_until`], with units that the same batch already holds counted as taken.
+fn blocked_until(profile: &Profile, window: Window, need: i64, own: &[(Window, i64)]) -> Option<Slot> {
+    let mut cuts = vec![window.start, window.end];
+    for (held, _) in own.iter().filter(|(held, _)| held.overlaps(window)) {
+        cuts.extend([held.start.max(window.start), held.end.min(window.end)]);
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    let parts = cuts.windows(2).rev().map(|pair| Window::new(pair[0], pair[1]));
+    parts
+        .filter_map(|part| {
+            let mine = own.iter().filter(|(held, _)| held.overlaps(part)).map(|(_, units)| units);
+            profile.blocked_until(part, need + mine.sum::<i64>())
+        })
+        .next()
+}
