@@ -107,12 +107,13 @@ impl fmt::Display for SampleValue {
     }
 }
 
-/// The written form holds no float: `{"real":"37.02"}`, `{"integer":3}`, `{"flag":true}`, `{"text":"Operate"}`.
+/// The written form holds no JSON number, because a device's 64-bit counter may pass 2⁵³:
+/// `{"real":"37.02"}`, `{"integer":"3"}`, `{"flag":true}`, `{"text":"Operate"}`.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Written {
     Real(String),
-    Integer(i64),
+    Integer(String),
     Flag(bool),
     Text(String),
 }
@@ -121,7 +122,7 @@ impl Serialize for SampleValue {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Real(value) => Written::Real(value.to_string()),
-            Self::Integer(value) => Written::Integer(*value),
+            Self::Integer(value) => Written::Integer(value.to_string()),
             Self::Flag(value) => Written::Flag(*value),
             Self::Text(value) => Written::Text(value.clone()),
         }
@@ -133,7 +134,7 @@ impl<'de> Deserialize<'de> for SampleValue {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         Ok(match Written::deserialize(d)? {
             Written::Real(text) => Self::Real(text.parse().map_err(serde::de::Error::custom)?),
-            Written::Integer(value) => Self::Integer(value),
+            Written::Integer(text) => Self::Integer(text.parse().map_err(serde::de::Error::custom)?),
             Written::Flag(value) => Self::Flag(value),
             Written::Text(value) => Self::Text(value),
         })
@@ -158,4 +159,25 @@ pub struct Sample {
     /// The device reports that samples before this one were lost.
     #[serde(default)]
     pub overflow: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_reads_back_what_it_writes_and_holds_no_json_number() {
+        for value in [
+            SampleValue::Real(37.02),
+            SampleValue::Real(-0.0),
+            SampleValue::Real(f64::INFINITY),
+            SampleValue::Integer(i64::MIN),
+            SampleValue::Flag(false),
+            SampleValue::Text("Operate".into()),
+        ] {
+            let text = serde_json::to_string(&value).unwrap();
+            assert_eq!(serde_json::from_str::<SampleValue>(&text).unwrap(), value, "{text}");
+        }
+        assert_eq!(serde_json::to_string(&SampleValue::Integer(3)).unwrap(), r#"{"integer":"3"}"#);
+    }
 }

@@ -122,7 +122,10 @@ impl From<Owner> for String {
     }
 }
 
-/// A stream: the entries about one thing, in order. Written `kind:id`, e.g. `batch:MSC-2607-01`.
+/// A stream: the entries of one owner about one thing, in order. Written `kind:id`, e.g. `batch:MSC-2607-01`.
+///
+/// A stream lies within its owner: `equipment:INC-03` of the facility and `equipment:INC-03` of a tenant are two
+/// streams with their own numbers, so that no number of one tenant depends on what another one does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StreamId {
@@ -176,10 +179,17 @@ impl StreamKind {
     ];
 }
 
+/// Longest id of a stream in characters.
+pub const STREAM_ID_CHARS_MAX: usize = 160;
+
 impl StreamId {
-    /// A stream from its kind and id.
+    /// A stream from its kind and id. The id is checked when the entry is numbered: see [`Self::is_valid`].
     pub fn new(kind: StreamKind, id: impl fmt::Display) -> Self {
         Self { kind, id: id.to_string() }
+    }
+    /// Whether the id is 1 to [`STREAM_ID_CHARS_MAX`] visible ASCII characters, so that it reads back what it writes.
+    pub fn is_valid(&self) -> bool {
+        (1..=STREAM_ID_CHARS_MAX).contains(&self.id.len()) && self.id.bytes().all(|b| b.is_ascii_graphic())
     }
 }
 
@@ -196,7 +206,8 @@ impl FromStr for StreamId {
         let wrong = || IdError { kind: "stream (kind:id)", text: text.to_owned() };
         let (name, id) = text.split_once(':').ok_or_else(wrong)?;
         let (kind, _) = StreamKind::ALL.iter().find(|(_, known)| *known == name).ok_or_else(wrong)?;
-        Ok(Self { kind: *kind, id: id.to_owned() })
+        let stream = Self { kind: *kind, id: id.to_owned() };
+        if stream.is_valid() { Ok(stream) } else { Err(wrong()) }
     }
 }
 
@@ -277,9 +288,9 @@ pub struct Envelope {
     pub owner_seq: u64,
     /// Which stream.
     pub stream: StreamId,
-    /// Gap-free number within the stream, from 1.
+    /// Gap-free number within the owner's stream, from 1.
     pub stream_seq: u64,
-    /// Leaf hash of the envelope before this one in the stream; [`Hash::ZERO`] for the first.
+    /// Leaf hash of the envelope before this one in the owner's stream; [`Hash::ZERO`] for the first.
     pub stream_prev: Hash,
     /// Facility time at commit.
     pub time: Timestamp,

@@ -15,23 +15,9 @@ use crate::{
     clock::Timestamp,
     historian::SealedSamples,
     isa88::RecipeEvent,
-    journal::{Entry, Hash, Part, PartName},
+    journal::{Entry, Hash, Part, PartName, Purpose},
     tenant::{EquipmentEvent, FacilityEvent, PersonEvent},
 };
-
-/// What a journal is for. Fixed by its first entry for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// Manufacturing records 製造記録.
-    Production,
-    /// Validation バリデーション用.
-    Validation,
-    /// Training 訓練用.
-    Training,
-    /// Demo デモ – 製造記録ではありません.
-    Demo,
-}
 
 /// What can happen to the journal itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
