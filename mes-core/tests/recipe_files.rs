@@ -1,0 +1,27 @@
+//! The recipes that ship with the product: they load, and say what the demo and the tests rely on.
+#![cfg(feature = "engine")]
+
+use mes_core::isa88::{PhaseKind, RecipeBody, load_recipe};
+
+fn shipped(name: &str) -> RecipeBody {
+    let path = format!("{}/recipes/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    load_recipe(&text).unwrap_or_else(|errors| panic!("{path}\n{errors}")).body().clone()
+}
+
+#[test]
+fn the_three_step_recipe_has_its_three_kinds_of_step() {
+    let recipe = shipped("TEST-3");
+    let kinds: Vec<&PhaseKind> = recipe.phases().map(|phase| &phase.kind).collect();
+    assert!(matches!(kinds[..], [PhaseKind::Instruction, PhaseKind::Record { .. }, PhaseKind::Set { .. }]));
+    assert_eq!(recipe.formula[0].target.unwrap().to_string(), "37.0", "digits stay as written");
+}
+
+#[test]
+fn what_the_loader_reads_is_what_a_replay_reads() {
+    for name in ["TEST-3"] {
+        let body = shipped(name);
+        let entry = serde_json::to_value(&body).unwrap();
+        assert_eq!(serde_json::from_value::<RecipeBody>(entry).unwrap(), body, "{name}");
+    }
+}
