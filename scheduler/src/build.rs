@@ -38,19 +38,19 @@ enum Order {
 
 const ORDERS: [Order; 3] = [Order::UrgentThenDue, Order::Due, Order::LatestStart];
 
+/// Most rounds in which batches that must be placed, but found no room, are inserted first.
+const ROUNDS_MAX: usize = 8;
+/// Precedence of batches that may be refused; what comes before must be placed.
+const REFUSABLE: u8 = 2;
+
 /// Builds a first plan. Committed batches come first and stay where they are; then those that may
 /// not be refused; then the rest, each only where it costs less than its refusal.
 #[must_use]
 pub fn build(problem: &Problem) -> Draft {
-    let (committed, load, open) = committed(problem);
-    let drafts = ORDERS.map(|order| draft(problem, committed.clone(), load.clone(), open.clone(), order));
-    let [first, rest @ ..] = drafts;
-    let rank = |draft: &Draft| (confirmed_left_out(problem, draft), draft.objective.total);
-    rest.into_iter().fold(first, |best, next| if rank(&next) < rank(&best) { next } else { best })
-}
-
-fn confirmed_left_out(problem: &Problem, draft: &Draft) -> usize {
-    draft.left_out.iter().filter(|ix| problem.batches[**ix].drop_penalty.is_none()).count()
+    let (plan, load, open) = committed(problem);
+    let [first, rest @ ..] = ORDERS.map(|order| draft(problem, &plan, &load, &open, order));
+    let better = |best: Draft, next: Draft| if rank(problem, &next) < rank(problem, &best) { next } else { best };
+    rest.into_iter().fold(first, better)
 }
 
 /// Everything that is fixed, in use; and the batches that are not, or not wholly.
@@ -77,10 +77,30 @@ fn committed(problem: &Problem) -> (Plan, Load, Vec<BatchIx>) {
     (plan, load, open)
 }
 
-fn draft(problem: &Problem, mut plan: Plan, mut load: Load, mut open: Vec<BatchIx>, order: Order) -> Draft {
+/// Inserts in one order. When a batch that must be placed finds no room, it is inserted before all
+/// others in another round.
+fn draft(problem: &Problem, plan: &Plan, load: &Load, open: &[BatchIx], order: Order) -> Draft {
+    let mut open = open.to_vec();
     open.sort_by_key(|ix| (precedence(&problem.batches[*ix]), key(&problem.batches[*ix], order), *ix));
+    let mut best = insert_all(problem, plan.clone(), load.clone(), &open);
+    for _ in 0..ROUNDS_MAX {
+        let must = |ix: &BatchIx| precedence(&problem.batches[*ix]) < REFUSABLE;
+        let without: Vec<BatchIx> = best.left_out.iter().copied().filter(must).collect();
+        if without.is_empty() {
+            break;
+        }
+        open.sort_by_key(|ix| !without.contains(ix));
+        let next = insert_all(problem, plan.clone(), load.clone(), &open);
+        if rank(problem, &next) < rank(problem, &best) {
+            best = next;
+        }
+    }
+    best
+}
+
+fn insert_all(problem: &Problem, mut plan: Plan, mut load: Load, open: &[BatchIx]) -> Draft {
     let mut left_out = Vec::new();
-    for ix in open {
+    for ix in open.iter().copied() {
         let batch = &problem.batches[ix];
         load.set_aside(problem, batch, ix.row(), -1);
         match best_place(problem, &load, batch, ix) {
@@ -95,8 +115,16 @@ fn draft(problem: &Problem, mut plan: Plan, mut load: Load, mut open: Vec<BatchI
         }
     }
     left_out.sort_unstable();
+    // What stays set aside for batches without a place is not part of the plan.
+    let load = if left_out.is_empty() { load } else { Load::of_plan(problem, &plan) };
     let objective = cost::of_plan(problem, &plan, &load);
     Draft { plan, objective, left_out }
+}
+
+/// Batches that must be placed but are not come first, then the objective.
+fn rank(problem: &Problem, draft: &Draft) -> (usize, i64) {
+    let must = |ix: &&BatchIx| precedence(&problem.batches[**ix]) < REFUSABLE;
+    (draft.left_out.iter().filter(must).count(), draft.objective.total)
 }
 
 /// Started work, then what may not be refused, then the rest.
@@ -104,7 +132,7 @@ fn precedence(batch: &Batch) -> u8 {
     match (&batch.commitment, batch.drop_penalty) {
         (Some(_), _) => 0,
         (None, None) => 1,
-        (None, Some(_)) => 2,
+        (None, Some(_)) => REFUSABLE,
     }
 }
 

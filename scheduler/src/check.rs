@@ -313,7 +313,7 @@ fn by_suite(stays: Vec<Stay<'_>>) -> BTreeMap<SuiteIx, Vec<Stay<'_>>> {
         suites.entry(stay.suite).or_default().push(stay);
     }
     for stays in suites.values_mut() {
-        stays.sort_by_key(|stay| (stay.span, stay.ix, stay.hold.first));
+        stays.sort_by_key(|stay| (stay.span, stay.batch.family, stay.ix));
     }
     suites
 }

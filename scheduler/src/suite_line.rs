@@ -12,16 +12,16 @@ use crate::spec::{Slot, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Held {
     pub(crate) span: Window,
+    pub(crate) family: FamilyIx,
     pub(crate) owner: usize,
     pub(crate) hold: usize,
-    pub(crate) family: FamilyIx,
     pub(crate) class: Option<OccupancyIx>,
     pub(crate) shared: bool,
 }
 
 impl Held {
     pub(crate) fn new(batch: &Batch, owner: usize, hold: usize, of: &SuiteHold, span: Window) -> Self {
-        Self { span, owner, hold, family: batch.family, class: batch.occupancy_class, shared: of.shared }
+        Self { span, family: batch.family, owner, hold, class: batch.occupancy_class, shared: of.shared }
     }
 }
 
@@ -61,7 +61,8 @@ impl SuiteLine {
         &self.holds[first..last.max(first)]
     }
 
-    fn together(&self, problem: &Problem, one: &Held, other: &Held) -> bool {
+    /// Whether two holds may be in this suite at once.
+    pub(crate) fn together(&self, problem: &Problem, one: &Held, other: &Held) -> bool {
         one.shared && other.shared && problem.may_share(self.suite, one.class, other.class)
     }
 

@@ -46,7 +46,7 @@ pub(crate) struct Ask<'a> {
 }
 
 /// Most combinations of suites and pools tried for a route whose holds compete with each other.
-const COMBINATIONS_MAX: usize = 64;
+const COMBINATIONS_MAX: usize = 256;
 /// A unit of changeover cost outweighs this many idle minutes when suites are compared.
 const IDLE_MIN_PER_COST: i64 = 7_200;
 
@@ -58,19 +58,22 @@ pub(crate) fn earliest(
     route: RouteIx,
     ask: Ask,
 ) -> Result<Placement, Obstacles> {
-    let mut best: Option<Placement> = None;
-    let mut obstacles = Obstacles::new();
+    let mut search = Search::new(problem, load, batch, route, ask, committed_choice(batch, route));
+    let found = search.run().map(|()| search.placement(route));
+    if !search.in_own_way {
+        return found.ok_or(search.obstacles);
+    }
+    let mut best = found;
+    let mut obstacles = search.obstacles;
     for choice in choices(batch, route) {
         let mut search = Search::new(problem, load, batch, route, ask, choice);
-        match search.run() {
-            Some(()) => {
-                let found = search.placement(route);
-                if best.as_ref().is_none_or(|best| found.starts.last() < best.starts.last()) {
-                    best = Some(found);
-                }
+        if search.run().is_some() {
+            let found = search.placement(route);
+            if best.as_ref().is_none_or(|best| found.starts.last() < best.starts.last()) {
+                best = Some(found);
             }
-            None => obstacles.append(&mut search.obstacles),
         }
+        obstacles.append(&mut search.obstacles);
     }
     best.ok_or(obstacles)
 }
@@ -82,36 +85,31 @@ struct Choice {
     equipment: Vec<Option<PoolIx>>,
 }
 
-/// Usually one choice with only what is committed. When holds of the route compete for the same
-/// suites or pools at the same time, choosing one by one could miss the only way to serve them
-/// all: then every combination, up to a limit, of those that compete.
+/// Only what is committed is settled; the search chooses the rest one by one.
+fn committed_choice(batch: &Batch, ix: RouteIx) -> Choice {
+    let route = &batch.routes[ix];
+    match batch.commitment.as_ref().filter(|commitment| commitment.route == ix) {
+        Some(commitment) => Choice { suites: commitment.suites.clone(), equipment: commitment.equipment.clone() },
+        None => {
+            Choice { suites: vec![None; route.suite_holds.len()], equipment: vec![None; route.equipment_holds.len()] }
+        }
+    }
+}
+
+/// When holds of the route compete for the same suites or pools, choosing one by one can miss the
+/// only way to serve them all: then every combination, up to a limit, of those that compete.
 fn choices(batch: &Batch, ix: RouteIx) -> Vec<Choice> {
     let route = &batch.routes[ix];
-    let committed = batch.commitment.as_ref().filter(|commitment| commitment.route == ix);
-    let open =
-        || Choice { suites: vec![None; route.suite_holds.len()], equipment: vec![None; route.equipment_holds.len()] };
-    let mut choices = vec![committed.map_or_else(open, |commitment| Choice {
-        suites: commitment.suites.clone(),
-        equipment: commitment.equipment.clone(),
-    })];
+    let mut choices = vec![committed_choice(batch, ix)];
     for (row, hold) in route.suite_holds.iter().enumerate() {
-        let rival = |other: &SuiteHold| {
-            other.first <= hold.last
-                && hold.first <= other.last
-                && other.candidates.iter().any(|suite| hold.candidates.contains(suite))
-        };
+        let rival = |other: &SuiteHold| other.candidates.iter().any(|suite| hold.candidates.contains(suite));
         if route.suite_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
             branch(&mut choices, &hold.candidates, |choice| &mut choice.suites[row]);
         }
     }
     for (row, hold) in route.equipment_holds.iter().enumerate() {
-        let rival = |other: &EquipmentHold| {
-            other.first <= hold.last
-                && hold.first <= other.last
-                && other.pools.iter().any(|pool| hold.pools.contains(pool))
-        };
-        let several = hold.pools.len() > 1;
-        if several && route.equipment_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
+        let rival = |other: &EquipmentHold| other.pools.iter().any(|pool| hold.pools.contains(pool));
+        if route.equipment_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
             branch(&mut choices, &hold.pools, |choice| &mut choice.equipment[row]);
         }
     }
@@ -153,6 +151,19 @@ struct Search<'a> {
     suites: Vec<Option<SuiteIx>>,
     equipment: Vec<Option<PoolIx>>,
     obstacles: Obstacles,
+    /// Whether a hold found no room only because of another hold of this same batch.
+    in_own_way: bool,
+}
+
+/// A suite that the batch itself already holds, and for which hold of its route.
+type OwnHold<'a> = (SuiteIx, Held, &'a SuiteHold);
+
+/// Something is short until a slot: this activity cannot start before then.
+#[derive(Debug, Clone, Copy)]
+struct Short {
+    until: Slot,
+    activity: usize,
+    in_own_way: bool,
 }
 
 /// The search goes back to an activity, which may not start before a slot.
@@ -196,6 +207,7 @@ impl<'a> Search<'a> {
             suites: vec![None; route.suite_holds.len()],
             equipment: vec![None; route.equipment_holds.len()],
             obstacles: Obstacles::new(),
+            in_own_way: false,
         }
     }
 
@@ -298,15 +310,17 @@ impl<'a> Search<'a> {
     fn take_equipment(&mut self, row: usize, hold: &EquipmentHold) -> Result<(), Raise> {
         let held = span(self.route, &self.starts, hold.first, hold.last);
         let settled = self.choice.equipment[row];
-        let mut soonest = (NEVER, hold.pools.first().copied());
+        let mut soonest: Option<(Short, PoolIx)> = None;
+        let mut in_own_way = false;
         for pool in settled.iter().chain(hold.pools.iter().filter(|_| settled.is_none())) {
             let window = Window::new(held.start, held.end + turnaround(&self.problem.pools[*pool]));
             let own = self.own_equipment(*pool, hold.last);
             let ignored = self.ask.ignored == Some(Obstacle::Pool(*pool));
-            match blocked_until(&self.load.pools[*pool], window, hold.units.into(), &own) {
-                Some(until) if !ignored => {
-                    if until < soonest.0 {
-                        soonest = (until, Some(*pool));
+            match short(&self.load.pools[*pool], window, hold.units.into(), hold.first, &own) {
+                Some(short) if !ignored => {
+                    in_own_way |= short.in_own_way;
+                    if soonest.is_none_or(|(best, _)| short.until < best.until) {
+                        soonest = Some((short, *pool));
                     }
                 }
                 Some(_) | None => {
@@ -315,32 +329,40 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        let obstacle = soonest.1.map_or(Obstacle::Quota, Obstacle::Pool);
-        Err(self.raise(obstacle, hold.first, soonest.0))
+        self.in_own_way |= in_own_way;
+        Err(match soonest {
+            Some((short, pool)) => self.raise(Obstacle::Pool(pool), short.activity, short.until),
+            None => Raise { activity: hold.first, from: NEVER },
+        })
     }
 
     fn take_suite(&mut self, row: usize, hold: &SuiteHold) -> Result<(), Raise> {
         let held = span(self.route, &self.starts, hold.first, hold.last);
         let own = self.own_suites(hold.last);
-        if let (Some(quota), false) = (&self.load.quotas[self.batch.tenant], self.ask.ignored == Some(Obstacle::Quota))
+        if let Some(quota) = &self.load.quotas[self.batch.tenant]
+            && self.ask.ignored != Some(Obstacle::Quota)
         {
-            let open: Vec<_> = own.iter().map(|(_, held)| (held.span, 1)).collect();
-            if let Some(until) = blocked_until(quota, held, 1, &open) {
-                return Err(self.raise(Obstacle::Quota, hold.first, until));
+            let open: Vec<_> = own.iter().map(|(_, held, of)| (held.span, 1, of.first)).collect();
+            if let Some(short) = short(quota, held, 1, hold.first, &open) {
+                return Err(self.raise(Obstacle::Quota, short.activity, short.until));
             }
         }
         let new = Held::new(self.batch, self.ask.owner, row, hold, held);
         let ignored = self.ask.ignored == Some(Obstacle::Suite(row));
         let settled = self.choice.suites[row];
-        let mut soonest = NEVER;
+        let mut soonest = Short { until: NEVER, activity: hold.first, in_own_way: false };
+        let mut in_own_way = false;
         let mut best: Option<(i64, SuiteIx)> = None;
         for suite in settled.iter().chain(hold.candidates.iter().filter(|_| settled.is_none())) {
-            let line = &self.load.suites[*suite];
-            let own: Vec<Held> = own.iter().filter(|(at, _)| at == suite).map(|(_, held)| *held).collect();
-            match line.blocked_until(self.problem, self.batch, &new, &own) {
-                Some(until) if !ignored => soonest = soonest.min(until),
+            match self.suite_short(*suite, hold, &new, &own) {
+                Some(short) if !ignored => {
+                    in_own_way |= short.in_own_way;
+                    if short.until < soonest.until {
+                        soonest = short;
+                    }
+                }
                 Some(_) | None => {
-                    let (cost, idle) = line.cost_of(self.problem, &new);
+                    let (cost, idle) = self.load.suites[*suite].cost_of(self.problem, &new);
                     let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
                     let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
                     if best.is_none_or(|best| (rank, *suite) < best) {
@@ -354,29 +376,49 @@ impl<'a> Search<'a> {
                 self.suites[row] = Some(suite);
                 Ok(())
             }
-            None => Err(self.raise(Obstacle::Suite(row), hold.first, soonest)),
+            None => {
+                self.in_own_way |= in_own_way;
+                Err(self.raise(Obstacle::Suite(row), soonest.activity, soonest.until))
+            }
         }
     }
 
+    /// Why a suite does not take a hold now, if it does not: because of others, or because of
+    /// holds of this same batch.
+    fn suite_short(&self, suite: SuiteIx, hold: &SuiteHold, new: &Held, own: &[OwnHold]) -> Option<Short> {
+        let line = &self.load.suites[suite];
+        if let Some(until) = line.blocked_until(self.problem, self.batch, new, &[]) {
+            return Some(Short { until, activity: hold.first, in_own_way: false });
+        }
+        let own: Vec<&OwnHold> = own.iter().filter(|(at, ..)| *at == suite).collect();
+        let held: Vec<Held> = own.iter().map(|(_, held, _)| *held).collect();
+        let until = line.blocked_until(self.problem, self.batch, new, &held)?;
+        let apart = |(_, held, of): &&&OwnHold| of.last >= hold.first && !line.together(self.problem, held, new);
+        let until = if own.iter().any(|held| apart(&held)) { NEVER } else { until };
+        let sharing = own.iter().filter(|(_, held, _)| line.together(self.problem, held, new));
+        let activity = sharing.map(|(.., of)| of.first).chain([hold.first]).max().unwrap_or(hold.first);
+        Some(Short { until, activity, in_own_way: true })
+    }
+
     /// What this batch itself already holds of a pool, by holds that end by activity `last`.
-    fn own_equipment(&self, pool: PoolIx, last: usize) -> Vec<(Window, i64)> {
+    fn own_equipment(&self, pool: PoolIx, last: usize) -> Vec<(Window, i64, usize)> {
         let holds = self.route.equipment_holds.iter().zip(&self.equipment);
         let mine = holds.filter(|(hold, at)| hold.last <= last && **at == Some(pool));
         mine.map(|(hold, _)| {
             let mut window = span(self.route, &self.starts, hold.first, hold.last);
             window.end += turnaround(&self.problem.pools[pool]);
-            (window, i64::from(hold.units))
+            (window, i64::from(hold.units), hold.first)
         })
         .collect()
     }
 
     /// The suites this batch itself already holds, by holds that end by activity `last`.
-    fn own_suites(&self, last: usize) -> Vec<(SuiteIx, Held)> {
+    fn own_suites(&self, last: usize) -> Vec<OwnHold<'a>> {
         let holds = self.route.suite_holds.iter().zip(&self.suites).enumerate();
         let mine = holds.filter(|(_, (hold, _))| hold.last <= last);
         mine.filter_map(|(row, (hold, suite))| {
             let span = span(self.route, &self.starts, hold.first, hold.last);
-            Some(((*suite)?, Held::new(self.batch, self.ask.owner, row, hold, span)))
+            Some(((*suite)?, Held::new(self.batch, self.ask.owner, row, hold, span), hold))
         })
         .collect()
     }
@@ -389,19 +431,27 @@ fn next_on_grid(start: Slot, period: Slot, offsets: &[Slot]) -> Option<Slot> {
     here.or_else(|| offsets.iter().map(|offset| begin + period + offset).min())
 }
 
-/// As [`Profile::blocked_until`], with units that the same batch already holds counted as taken.
-fn blocked_until(profile: &Profile, window: Window, need: i64, own: &[(Window, i64)]) -> Option<Slot> {
+/// Whether units are short in the window of a hold that begins with activity `first`, given what
+/// other holds of the same batch (`own`: window, units, first activity) take of them.
+///
+/// If only together with `own` they are short, one of the holds must begin later. Moving an
+/// earlier one moves the later ones too, so the one that begins last must move in any case.
+fn short(profile: &Profile, window: Window, need: i64, first: usize, own: &[(Window, i64, usize)]) -> Option<Short> {
+    if let Some(until) = profile.blocked_until(window, need) {
+        return Some(Short { until, activity: first, in_own_way: false });
+    }
     let mut cuts = vec![window.start, window.end];
-    for (held, _) in own.iter().filter(|(held, _)| held.overlaps(window)) {
+    for (held, ..) in own.iter().filter(|(held, ..)| held.overlaps(window)) {
         cuts.extend([held.start.max(window.start), held.end.min(window.end)]);
     }
     cuts.sort_unstable();
     cuts.dedup();
-    let parts = cuts.windows(2).rev().map(|pair| Window::new(pair[0], pair[1]));
-    parts
-        .filter_map(|part| {
-            let mine = own.iter().filter(|(held, _)| held.overlaps(part)).map(|(_, units)| units);
-            profile.blocked_until(part, need + mine.sum::<i64>())
-        })
-        .next()
+    let mut parts = cuts.windows(2).rev().map(|pair| Window::new(pair[0], pair[1]));
+    parts.find_map(|part| {
+        let mine = || own.iter().filter(|(held, ..)| held.overlaps(part));
+        let taken: i64 = mine().map(|(_, units, _)| units).sum();
+        let until = profile.blocked_until(part, need + taken)?.min(part.end);
+        let activity = mine().map(|(.., first)| *first).chain([first]).max().unwrap_or(first);
+        Some(Short { until, activity, in_own_way: true })
+    })
 }

@@ -2,4 +2,14 @@
 //! tested beside it.
 
 #[cfg(test)]
+mod draw;
+#[cfg(test)]
 mod public_instances;
+#[cfg(test)]
+mod quotes;
+#[cfg(test)]
+mod random_plans;
+#[cfg(test)]
+mod specifications;
+#[cfg(test)]
+mod violations;

@@ -1,0 +1,335 @@
+//! Every kind of violation is caught, each alone, from a legal plan with one thing changed; and the
+//! referee takes any plan at all without a panic.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use scheduler::*;
+
+use crate::draw::{Draw, Size, numbers};
+
+/// Two batches after each other in suite `viral-1`, with room to spare.
+fn scene() -> (ProblemSpec, NamedPlan) {
+    let suite = |id: &str, class: &str| SuiteSpec {
+        id: id.to_owned(),
+        classes: vec![class.to_owned()],
+        grade: Some(Grade::B),
+        ..SuiteSpec::default()
+    };
+    let vessel = |id: &str| Pool {
+        id: id.to_owned(),
+        kind: PoolKind::Equipment { turnaround: 3 },
+        capacity: Capacity::Constant { units: 1 },
+        reductions: vec![],
+    };
+    let people = Pool { kind: PoolKind::Labour, capacity: Capacity::Constant { units: 2 }, ..vessel("people") };
+    let activity = |min_lag, max_lag| ActivitySpec {
+        name: "work".to_owned(),
+        duration: 4,
+        demands: vec![DemandSpec { pool: "people".to_owned(), units: 1 }],
+        min_lag,
+        max_lag,
+    };
+    let route = RouteSpec {
+        name: "only".to_owned(),
+        activities: vec![activity(0, None), activity(10, Some(20))],
+        suite_holds: vec![SuiteHoldSpec {
+            classes: vec!["viral".to_owned()],
+            grade_min: Some(Grade::B),
+            first: 0,
+            last: 1,
+            ..SuiteHoldSpec::default()
+        }],
+        equipment_holds: vec![EquipmentHoldSpec {
+            pools: vec!["vessel-1".to_owned(), "vessel-2".to_owned()],
+            units: 1,
+            first: 0,
+            last: 1,
+        }],
+        ..RouteSpec::default()
+    };
+    let batch = |id: &str| BatchSpec {
+        id: id.to_owned(),
+        tenant: "Asagi".to_owned(),
+        family: "Asagi".to_owned(),
+        occupancy_class: Some("closed".to_owned()),
+        due: 60,
+        weight: 1,
+        drop_penalty: Some(100),
+        routes: vec![route.clone()],
+        ..BatchSpec::default()
+    };
+    let first =
+        BatchSpec { release: 10, start_max: Some(40), deadline: Some(80), drop_penalty: None, ..batch("first") };
+    let ids = ["viral-1", "viral-2", "open-1"];
+    let spec = ProblemSpec {
+        name: "scene".to_owned(),
+        slot_minutes: 60,
+        horizon: 200,
+        cost_scale: 1,
+        tenants: vec![
+            TenantSpec { id: "Asagi".to_owned(), qualified_suites: ids.map(str::to_owned).to_vec(), max_suites: None },
+            TenantSpec { id: "Benkei".to_owned(), qualified_suites: vec!["viral-3".to_owned()], max_suites: None },
+        ],
+        suites: vec![
+            SuiteSpec {
+                initial_family: Some("Benkei".to_owned()),
+                available_from: 2,
+                maintenance: vec![Window::new(28, 40)],
+                reserved: vec![ReservationSpec { tenant: "Asagi".to_owned(), window: Window::new(0, 99) }],
+                ..suite("viral-1", "viral")
+            },
+            suite("viral-2", "viral"),
+            suite("open-1", "open"),
+            suite("viral-3", "viral"),
+        ],
+        pools: vec![people, vessel("vessel-1"), vessel("vessel-2"), vessel("other")],
+        changeover: ChangeoverSpec {
+            families: vec!["Asagi".to_owned(), "Benkei".to_owned()],
+            time: vec![vec![4, 10], vec![8, 4]],
+            cost: vec![vec![1, 5], vec![5, 1]],
+        },
+        co_occupancy: vec![],
+        batches: vec![first, batch("second")],
+        ..ProblemSpec::default()
+    };
+    let placed = |id: &str, starts: [Slot; 2]| NamedPlacement {
+        batch: id.to_owned(),
+        route: Some("only".to_owned()),
+        starts: starts.to_vec(),
+        suites: vec!["viral-1".to_owned()],
+        equipment: vec!["vessel-1".to_owned()],
+    };
+    let batches = vec![placed("first", [10, 24]), placed("second", [40, 54])];
+    (spec, NamedPlan { problem: "scene".to_owned(), batches })
+}
+
+fn kind(violation: &Violation) -> &'static str {
+    match violation {
+        Violation::BatchCount { .. } => "BatchCount",
+        Violation::Shape { .. } => "Shape",
+        Violation::ConfirmedRefused { .. } => "ConfirmedRefused",
+        Violation::BeforeRelease { .. } => "BeforeRelease",
+        Violation::AfterStartMax { .. } => "AfterStartMax",
+        Violation::BeforeNow { .. } => "BeforeNow",
+        Violation::AfterDeadline { .. } => "AfterDeadline",
+        Violation::BeyondHorizon { .. } => "BeyondHorizon",
+        Violation::LagTooShort { .. } => "LagTooShort",
+        Violation::LagTooLong { .. } => "LagTooLong",
+        Violation::CommitmentMoved { .. } => "CommitmentMoved",
+        Violation::Capacity { .. } => "Capacity",
+        Violation::WrongEquipment { .. } => "WrongEquipment",
+        Violation::SuiteUnfit { .. } => "SuiteUnfit",
+        Violation::SuiteNotQualified { .. } => "SuiteNotQualified",
+        Violation::Maintenance { .. } => "Maintenance",
+        Violation::Reserved { .. } => "Reserved",
+        Violation::SuiteNotReady { .. } => "SuiteNotReady",
+        Violation::SuiteTaken { .. } => "SuiteTaken",
+        Violation::ChangeoverTooShort { .. } => "ChangeoverTooShort",
+        Violation::Places { .. } => "Places",
+        Violation::Quota { .. } => "Quota",
+    }
+}
+
+/// How many kinds there are: one per arm of [`kind`].
+const KINDS: usize = 22;
+
+type Edit = fn(&mut ProblemSpec, &mut NamedPlan);
+
+fn beside(_: &mut ProblemSpec, plan: &mut NamedPlan) {
+    plan.batches[1].starts = vec![20, 34];
+    plan.batches[1].equipment = vec!["vessel-2".to_owned()];
+}
+
+fn shared(spec: &mut ProblemSpec, plan: &mut NamedPlan) {
+    beside(spec, plan);
+    spec.suites[0].maintenance.clear();
+    spec.batches.iter_mut().for_each(|batch| batch.routes[0].suite_holds[0].shared = true);
+    spec.co_occupancy.push(CoOccupancySpec {
+        id: "closed beside closed".to_owned(),
+        classes: ["closed".to_owned(), "closed".to_owned()],
+        suites: vec!["viral-1".to_owned()],
+    });
+}
+
+const ONE_BY_ONE: [(&str, Edit); KINDS - 1] = [
+    ("Shape", |_, plan| plan.batches[0].starts.truncate(1)),
+    ("ConfirmedRefused", |_, plan| {
+        plan.batches[0] = NamedPlacement { batch: "first".to_owned(), ..Default::default() }
+    }),
+    ("BeforeRelease", |spec, _| spec.batches[0].release = 11),
+    ("AfterStartMax", |spec, _| spec.batches[0].start_max = Some(9)),
+    ("BeforeNow", |spec, _| spec.now = 11),
+    ("AfterDeadline", |spec, _| spec.batches[1].deadline = Some(57)),
+    ("BeyondHorizon", |spec, _| spec.horizon = 57),
+    ("LagTooShort", |_, plan| plan.batches[0].starts[1] = 23),
+    ("LagTooLong", |spec, plan| {
+        plan.batches[0].starts[0] = 10;
+        plan.batches[0].starts[1] = 35;
+        plan.batches[1].starts = vec![60, 74];
+        spec.suites[0].maintenance.clear();
+    }),
+    ("CommitmentMoved", |spec, _| {
+        let suites = vec![Some("viral-2".to_owned())];
+        let starts = vec![Some(10), None];
+        let commitment = CommitmentSpec { route: "only".to_owned(), starts, suites, equipment: vec![None] };
+        spec.batches[0].commitment = Some(commitment);
+    }),
+    ("Capacity", |spec, _| spec.pools[1].kind = PoolKind::Equipment { turnaround: 13 }),
+    ("WrongEquipment", |_, plan| plan.batches[0].equipment = vec!["other".to_owned()]),
+    ("SuiteUnfit", |_, plan| plan.batches[0].suites = vec!["open-1".to_owned()]),
+    ("SuiteNotQualified", |_, plan| plan.batches[0].suites = vec!["viral-3".to_owned()]),
+    ("Maintenance", |spec, _| spec.suites[0].maintenance[0].start = 27),
+    ("Reserved", |spec, _| spec.suites[0].reserved[0].tenant = "Benkei".to_owned()),
+    ("SuiteNotReady", |spec, _| spec.suites[0].available_from = 3),
+    ("SuiteTaken", |spec, plan| {
+        beside(spec, plan);
+        spec.suites[0].maintenance.clear();
+    }),
+    ("ChangeoverTooShort", |spec, _| spec.changeover.time[0][0] = 13),
+    ("Places", shared),
+    ("Quota", |spec, plan| {
+        beside(spec, plan);
+        plan.batches[1].suites = vec!["viral-2".to_owned()];
+        spec.tenants[0].max_suites = Some(1);
+    }),
+];
+
+fn judged(edit: Edit) -> (Problem, Vec<Violation>) {
+    let (mut spec, mut named) = scene();
+    edit(&mut spec, &mut named);
+    let problem = Problem::new(&spec).unwrap();
+    let plan = named.resolve(&problem).unwrap();
+    let violations = check(&problem, &plan);
+    (problem, violations)
+}
+
+#[test]
+fn the_scene_is_legal_as_it_stands() {
+    assert_eq!(judged(|_, _| ()).1, vec![]);
+}
+
+#[test]
+fn every_kind_of_violation_is_caught_alone() {
+    let mut caught = BTreeSet::new();
+    for (wanted, edit) in ONE_BY_ONE {
+        let (problem, violations) = judged(edit);
+        let kinds: BTreeSet<&str> = violations.iter().map(kind).collect();
+        assert_eq!(kinds, BTreeSet::from([wanted]), "{violations:?}");
+        caught.extend(kinds);
+        for violation in &violations {
+            let sentence = violation.describe(&problem);
+            assert!(sentence.contains(": ") && !sentence.contains('?'), "{sentence}");
+        }
+    }
+    let (spec, _) = scene();
+    let problem = Problem::new(&spec).unwrap();
+    let (more, _) = problem.with_batch(&BatchSpec { id: "third".to_owned(), ..spec.batches[1].clone() }).unwrap();
+    caught.extend(check(&problem, &Plan::empty(&more)).iter().map(kind));
+    assert!(caught.contains("BatchCount"));
+    assert_eq!(caught.len(), KINDS);
+}
+
+#[test]
+fn people_are_counted_in_every_slot() {
+    let (_, violations) = judged(|spec, _| {
+        spec.pools[0].reductions = vec![
+            Reduction { window: Window::new(11, 13), units: 2 },
+            Reduction { window: Window::new(12, 30), units: 1 },
+        ];
+    });
+    let wanted = violations.iter().filter_map(|violation| match violation {
+        Violation::Capacity { window, excess, .. } => Some((window.start, window.end, *excess)),
+        _ => None,
+    });
+    assert_eq!(wanted.collect::<Vec<_>>(), vec![(11, 13, 1)]);
+}
+
+#[test]
+fn sch_02_batches_share_a_suite_only_under_a_rule_approved_for_their_classes_there() {
+    let alone: Edit = |spec, plan| {
+        shared(spec, plan);
+        spec.suites[0].places = 2;
+    };
+    assert_eq!(judged(alone).1, vec![]);
+    let elsewhere: Edit = |spec, plan| {
+        shared(spec, plan);
+        spec.suites[0].places = 2;
+        spec.co_occupancy[0].suites = vec!["viral-2".to_owned()];
+    };
+    assert!(matches!(judged(elsewhere).1.as_slice(), [Violation::SuiteTaken { .. }]));
+    let other_class: Edit = |spec, plan| {
+        shared(spec, plan);
+        spec.suites[0].places = 2;
+        spec.batches[1].occupancy_class = Some("open".to_owned());
+    };
+    assert!(matches!(judged(other_class).1.as_slice(), [Violation::SuiteTaken { .. }]));
+    let not_cleared: Edit = |spec, plan| {
+        shared(spec, plan);
+        plan.batches[1].starts = vec![30, 44];
+        spec.suites[0].place_clearance = 3;
+    };
+    assert!(matches!(judged(not_cleared).1.as_slice(), [Violation::Places { .. }]));
+}
+
+#[test]
+fn sch_03_every_earlier_batch_must_be_cleared_not_only_the_last() {
+    let (_, violations) = judged(|spec, plan| {
+        // A short foreign batch between the two must not shorten the clearance after the first.
+        spec.changeover.time = vec![vec![60, 0], vec![0, 0]];
+        spec.suites[0].maintenance.clear();
+        spec.suites[0].reserved.clear();
+        spec.tenants[1].qualified_suites.push("viral-1".to_owned());
+        let foreign = BatchSpec {
+            id: "between".to_owned(),
+            tenant: "Benkei".to_owned(),
+            family: "Benkei".to_owned(),
+            ..spec.batches[1].clone()
+        };
+        spec.batches.push(foreign);
+        plan.batches[1].starts = vec![60, 74];
+        let between = NamedPlacement {
+            batch: "between".to_owned(),
+            starts: vec![35, 49],
+            equipment: vec!["vessel-2".to_owned()],
+            ..plan.batches[1].clone()
+        };
+        plan.batches.push(between);
+    });
+    assert!(matches!(violations.as_slice(), [Violation::ChangeoverTooShort { gap: 32, needed: 60, .. }]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_plan_at_all_is_judged_without_a_panic(
+        numbers in numbers(),
+        starts in proptest::collection::vec(prop_oneof![-100i64..100, any::<i64>()], 0..4),
+        row in 0usize..8,
+    ) {
+        let size = Size { horizon: 60, batches: 8, activities: 4 };
+        let spec = Draw::new(numbers).facility(size);
+        let problem = Problem::new(&spec).unwrap();
+        let mut plan = build(&problem).plan;
+        let broken = plan.placed().nth(row).map(|(ix, placement)| (ix, placement.clone()));
+        if let Some((ix, placement)) = broken {
+            plan.set(ix, Some(Placement { starts, ..placement }));
+            for violation in check(&problem, &plan) {
+                prop_assert!(!violation.describe(&problem).is_empty());
+            }
+            prop_assert!(recount(&problem, &plan).total >= 0);
+        }
+    }
+
+    #[test]
+    fn a_plan_of_another_problem_is_judged_without_a_panic(one in numbers(), other in numbers()) {
+        let size = Size { horizon: 60, batches: 8, activities: 4 };
+        let one = Problem::new(&Draw::new(one).facility(size)).unwrap();
+        let other = Problem::new(&Draw::new(other).facility(Size { batches: 5, ..size })).unwrap();
+        let plan = build(&one).plan;
+        prop_assert!(!check(&other, &plan).is_empty());
+        prop_assert!(recount(&other, &plan).total >= 0);
+        prop_assert!(Committed::new(other, plan).is_err());
+    }
+}
