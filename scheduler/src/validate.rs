@@ -50,6 +50,9 @@ pub enum Fault {
         /// The id.
         id: String,
     },
+    /// An empty id.
+    #[error("it has no id; give it one")]
+    NoId,
     /// A number out of range.
     #[error("{field} is {value}; it must lie between {min} and {max}")]
     Range {
@@ -147,7 +150,7 @@ fn register<'s, I: Position>(
     for (row, id) in ids.enumerate() {
         if id.is_empty() {
             let at = format!("{kind} number {}", row + 1);
-            return err(at, Fault::Length { field: "id", found: 0, wanted: 1 });
+            return err(at, Fault::NoId);
         }
         if names.insert(id.clone(), I::at(row)).is_some() {
             return err("problem", Fault::Twice { kind, id: id.clone() });

@@ -27,12 +27,12 @@ fn refused(edit: impl Fn(&mut ProblemSpec)) -> String {
 #[test]
 fn what_is_wrong_with_the_facility_is_named() {
     for (text, wanted) in [
-        (refused(|it| it.slot_minutes = 7), "problem: a slot of 7 minutes does not divide a week"),
+        (refused(|it| it.slot_minutes = 11), "problem: a slot of 11 minutes does not divide a week"),
         (refused(|it| it.slot_minutes = 0), "problem: slot_minutes is 0; it must lie between 1 and 10080"),
         (refused(|it| it.horizon = 0), "problem: horizon is 0"),
         (refused(|it| it.now = 61), "problem: now is 61; it must lie between 0 and 60"),
         (refused(|it| it.tenants[1].id = "Asagi".into()), "the tenant \"Asagi\" occurs twice"),
-        (refused(|it| it.suites[0].id = String::new()), "suite number 1: id has 0 entries"),
+        (refused(|it| it.suites[0].id = String::new()), "suite number 1: it has no id"),
         (refused(|it| it.tenants[0].qualified_suites = vec!["S".into()]), "tenant Asagi: there is no suite \"S\""),
         (refused(|it| it.suites[0].places = 0), "suite suite-0: places is 0"),
         (
