@@ -1,0 +1,201 @@
+//! What a driver is told and what it reports: configuration of a device, readings, failures, and one connection.
+//!
+//! Nothing here decides, retries or judges. A failure is told apart by what may be done about it: it may heal by
+//! itself, a person must act, or the device said no while the connection is fine.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use mes_core::{
+    clock::{Clock, Timestamp},
+    engine::{LinkReport, WriteOutcome},
+    historian::{Quality, Sample, SampleValue},
+    id::EquipmentId,
+};
+
+use crate::{
+    modbus, opcua,
+    template::{Protocol, Template},
+};
+
+/// A secret that never appears in a log or an error.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+    /// The secret itself, for the wire only.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// One device of the facility, as the caller configures it. A driver looks nothing up.
+#[derive(Debug, Clone)]
+pub struct DeviceConfig {
+    /// Which equipment it is.
+    pub equipment: EquipmentId,
+    /// Name of its template, e.g. `co2-incubator`.
+    pub template: String,
+    /// `opc.tcp://HOST:PORT/PATH` or `HOST:PORT`.
+    pub address: String,
+    /// Modbus unit id; 1 for most devices with their own address.
+    pub unit_id: u8,
+    /// Its name in its own address space; the equipment id unless given.
+    pub device_name: Option<String>,
+    /// User name, where the device wants one.
+    pub user: Option<String>,
+    /// Password of that user.
+    pub secret: Option<Secret>,
+}
+
+impl DeviceConfig {
+    /// A device without user and password, unit 1, named as the equipment.
+    pub fn new(equipment: EquipmentId, template: impl Into<String>, address: impl Into<String>) -> Self {
+        Self {
+            equipment,
+            template: template.into(),
+            address: address.into(),
+            unit_id: 1,
+            device_name: None,
+            user: None,
+            secret: None,
+        }
+    }
+    /// The same with a user and password.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>, secret: Secret) -> Self {
+        self.user = Some(user.into());
+        self.secret = Some(secret);
+        self
+    }
+}
+
+/// What the drivers tell the rest of the system.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DriverReport {
+    /// Samples of one device, in the order in which they came.
+    Samples(Vec<Sample>),
+    /// The state of a link has changed.
+    Link(LinkReport),
+    /// What became of a write.
+    Outcome(WriteOutcome),
+}
+
+/// One value as the wire gave it, before it is a sample.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Reading {
+    /// Place of the tag in the template.
+    pub(crate) tag: usize,
+    pub(crate) value: Option<SampleValue>,
+    pub(crate) quality: Quality,
+    pub(crate) source_time: Option<Timestamp>,
+    /// The device lost values before this one.
+    pub(crate) overflow: bool,
+}
+
+/// Why there is no connection, or no longer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LinkError {
+    /// May heal by itself: try again later.
+    #[error("{step}: {cause}")]
+    Lost { step: &'static str, cause: String },
+    /// Trying again changes nothing until a person has acted.
+    #[error("{reason}")]
+    NeedsPerson { reason: String },
+}
+
+impl LinkError {
+    pub(crate) fn lost(step: &'static str, cause: impl fmt::Display) -> Self {
+        Self::Lost { step, cause: cause.to_string() }
+    }
+}
+
+/// Why a write did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WriteFault {
+    /// The device said no; the connection is fine.
+    Refused { code: String },
+    /// The value does not fit the tag; nothing was sent.
+    Unsendable { reason: String },
+    /// The device answered that it does not know.
+    Unclear { reason: String },
+    /// The connection broke while the write was under way.
+    Lost(LinkError),
+}
+
+/// A device with its template, as a link works on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    pub(crate) config: DeviceConfig,
+    pub(crate) template: Arc<Template>,
+    pub(crate) clock: Clock,
+    /// Own certificate and trust list for OPC UA.
+    pub(crate) pki_dir: PathBuf,
+}
+
+impl Device {
+    /// Name of the device in its own address space.
+    pub(crate) fn name(&self) -> &str {
+        self.config.device_name.as_deref().unwrap_or(self.config.equipment.as_str())
+    }
+}
+
+/// One open connection to one device.
+pub(crate) enum Connection {
+    OpcUa(Box<opcua::client::Connection>),
+    Modbus(modbus::client::Connection),
+}
+
+impl Connection {
+    /// Connects; the caller sets the deadline of the whole.
+    pub(crate) async fn open(device: &Device) -> Result<Self, LinkError> {
+        match device.template.protocol {
+            Protocol::OpcUa => Ok(Self::OpcUa(Box::new(opcua::client::Connection::open(device).await?))),
+            Protocol::ModbusTcp => Ok(Self::Modbus(modbus::client::Connection::open(device).await?)),
+        }
+    }
+    /// Readings that the device sends by itself. May be dropped at any time without losing one.
+    pub(crate) async fn notified(&mut self) -> Result<Vec<Reading>, LinkError> {
+        match self {
+            Self::OpcUa(one) => one.notified().await,
+            Self::Modbus(_) => std::future::pending().await,
+        }
+    }
+    /// Reads all tags.
+    pub(crate) async fn read_all(&mut self) -> Result<Vec<Reading>, LinkError> {
+        match self {
+            Self::OpcUa(one) => one.read_all().await,
+            Self::Modbus(one) => one.read_all().await,
+        }
+    }
+    /// Reads one tag.
+    pub(crate) async fn read_one(&mut self, tag: usize) -> Result<Reading, LinkError> {
+        match self {
+            Self::OpcUa(one) => one.read_one(tag).await,
+            Self::Modbus(one) => one.read_one(tag).await,
+        }
+    }
+    /// Writes one tag, once.
+    pub(crate) async fn write(&mut self, tag: usize, value: &SampleValue) -> Result<(), WriteFault> {
+        match self {
+            Self::OpcUa(one) => one.write(tag, value).await,
+            Self::Modbus(one) => one.write(tag, value).await,
+        }
+    }
+    /// Takes leave of the device.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::OpcUa(one) => one.close().await,
+            Self::Modbus(one) => one.close().await,
+        }
+    }
+}
