@@ -46,6 +46,9 @@ pub enum ExpressionError {
         /// What stands there.
         near: String,
     },
+    /// The parser could not run, or broke.
+    #[error("the expression could not be read; write it in a simpler way")]
+    NoParser,
     /// CEL, but not for a recipe, or of a wrong type.
     #[error("column {column} of the expression: {sentence}")]
     NotAccepted {

@@ -3,6 +3,8 @@
 //! CEL's parser reads the text. Everything not listed here (strings, lists, macros, other functions) is refused with a
 //! sentence. There is one type of number, decimal: `7 / 2` is 3.5. A tree is either a number or a truth, by construction.
 
+use std::thread;
+
 use cel::{
     Program,
     common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, SourceInfo, operators as op},
@@ -14,10 +16,15 @@ use crate::{id::ItemId, quantity::decimal_of};
 
 /// Longest expression in characters.
 pub(crate) const EXPRESSION_CHARS_MAX: usize = 1_000;
-/// Deepest nesting of operations.
-const NESTING_MAX: usize = 48;
-/// Most operators and points in one expression; CEL's parser goes one level deeper for each, and must not run out of stack.
+/// Deepest nesting of brackets and operations.
+const NESTING_MAX: usize = 24;
+/// Most operators and points in one expression.
 const OPERATORS_MAX: usize = 150;
+/// Most signs that nest without brackets: `-`, `!`, `?`, `:`.
+const SIGNS_MAX: usize = 48;
+/// Stack of the thread that parses, in bytes. CEL's parser takes up to 160 kB per level of nesting in a debug build, more
+/// than the stack of the caller may have left; the limits above keep it under half of this.
+const PARSER_STACK_BYTES: usize = 32 << 20;
 /// Most digits of a number, which is what a binary float carries without loss.
 const DIGITS_MAX: usize = 15;
 
@@ -78,11 +85,18 @@ pub(crate) fn read(text: &str) -> Result<Tree, ExpressionError> {
         return Err(ExpressionError::Empty);
     }
     before_parsing(text)?;
-    let program = Program::compile(text).map_err(|errors| {
-        let column = errors.errors.first().map_or(1, |error| usize::try_from(error.pos.1).unwrap_or(1).max(1));
-        ExpressionError::Unreadable { column, near: near(text, column) }
-    })?;
-    Lowering { source: program.source_info() }.tree(program.expression(), 0)
+    let parse = || {
+        let program = Program::compile(text).map_err(|errors| {
+            let column = errors.errors.first().map_or(1, |error| usize::try_from(error.pos.1).unwrap_or(1).max(1));
+            ExpressionError::Unreadable { column, near: near(text, column) }
+        })?;
+        Lowering { source: program.source_info() }.tree(program.expression(), 0)
+    };
+    thread::scope(|scope| {
+        let parser = thread::Builder::new().stack_size(PARSER_STACK_BYTES).spawn_scoped(scope, parse);
+        // A panic inside the parser is a text it cannot read, not the end of the program.
+        parser.ok().and_then(|parser| parser.join().ok()).unwrap_or(Err(ExpressionError::NoParser))
+    })
 }
 
 /// The few characters from a column on, for a message.
@@ -125,7 +139,7 @@ fn before_parsing(text: &str) -> Result<(), ExpressionError> {
         if "+*/<>=&|.,%".contains(c) {
             operators = operators.saturating_add(1);
         }
-        if depth > NESTING_MAX || signs > NESTING_MAX || operators > OPERATORS_MAX {
+        if depth > NESTING_MAX || signs > SIGNS_MAX || operators > OPERATORS_MAX {
             return refuse(TOO_DEEP.to_owned());
         }
         if digits > DIGITS_MAX {
@@ -148,7 +162,7 @@ impl Lowering<'_> {
     }
 
     fn tree(&self, at: &IdedExpr, depth: usize) -> Result<Tree, ExpressionError> {
-        if depth > NESTING_MAX {
+        if depth > OPERATORS_MAX {
             return self.refuse(at, TOO_DEEP);
         }
         match &at.expr {
