@@ -7,10 +7,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::AuthMethod,
+    access::{AuthMethod, Rejection},
     clock::Timestamp,
     id::{DeviationId, ItemId, PersonId, PhaseId, RecipeId, SignatureId},
-    journal::Hash,
+    journal::{
+        Hash,
+        encode::{canonical_of, sha256},
+    },
     quantity::Language,
     tenant::Role,
 };
@@ -61,6 +64,34 @@ pub struct Statement {
     pub shown_at: Timestamp,
     /// In which language.
     pub language: Language,
+}
+
+impl Statement {
+    /// SHA-256 over the canonical statement: what the page posts back, and what `decide` compares.
+    ///
+    /// # Errors
+    /// A statement that has no canonical form; none that this crate makes.
+    pub fn hash(&self) -> Result<Hash, Rejection> {
+        let bytes = canonical_of(self).map_err(|error| {
+            Rejection::new(
+                "P11-19",
+                format!("署名文を変換できません({error})。システム管理者に連絡してください。"),
+                format!("The statement cannot be put into canonical form ({error}). Tell the system administrator."),
+            )
+        })?;
+        Ok(sha256(&[&bytes]))
+    }
+
+    /// The statement that approves a version of a master recipe, whose record is the recipe's hash.
+    pub fn of_recipe(
+        (recipe, version, hash): (&RecipeId, u32, Hash),
+        signer: &PersonId,
+        shown_at: Timestamp,
+        language: Language,
+    ) -> Self {
+        let records = vec![RecordRef { record: recipe.to_string(), version, hash }];
+        Self { records, meaning: Meaning::Approved, signer: signer.clone(), shown_at, language }
+    }
 }
 
 /// What a signature is about.

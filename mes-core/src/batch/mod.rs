@@ -1,12 +1,28 @@
 //! The rules of one batch: what can be asked (`command`), what can happen (`event`), what is refused (`decide`), what follows (`evolve`).
 
 mod command;
+mod context;
+mod decide;
+mod decide_calculate;
+mod decide_deviation;
+mod decide_equipment;
+mod decide_issue;
+mod decide_item;
+mod decide_phase;
+mod decide_review;
+mod decide_sign;
 mod event;
+mod evolve;
+mod procedural;
 mod state;
+mod statement;
 
 pub use command::{BatchCommand, Entered, IssueOrder};
+pub use context::{Calculate, Context, Occupancy, ReadingOf};
+pub use decide::decide;
 pub use event::{
     BatchEvent, ConditionEvidence, DeviationCause, DeviationClass, ExportedFile, IssuedBatch, ItemValue,
     ReadingEvidence, ReviewKind, Source, StreamSeal, Verdict,
 };
+pub use evolve::EventMeta;
 pub use state::{Batch, Correction, Deviation, Lifecycle, PhaseRun, PhaseStatus, RecordedItem, Remark, WriteStatus};

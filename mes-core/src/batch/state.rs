@@ -193,10 +193,14 @@ pub struct Batch {
     pub links: BTreeMap<EquipmentId, (LinkState, Timestamp)>,
     /// Everybody with a production act in the batch (SOD-03).
     pub production: Vec<PersonId>,
+    /// Everybody whose acts an audit-trail review looks at (SOD-05): all but commenting, exporting and reviewing itself.
+    pub actors: Vec<PersonId>,
     /// The audit trail was reviewed up to this entry of the stream, by whom.
     pub audit_reviewed: Option<(u64, PersonId)>,
     /// Number of its last entry.
     pub last_seq: u64,
+    /// Number of the last entry that an audit-trail review has to cover.
+    pub last_act_seq: u64,
     /// The ends of the streams, once disposed.
     pub seals: Vec<StreamSeal>,
     /// When it was released or rejected.
