@@ -19,7 +19,7 @@ fn the_three_step_recipe_has_its_three_kinds_of_step() {
 
 #[test]
 fn what_the_loader_reads_is_what_a_replay_reads() {
-    for name in ["TEST-3"] {
+    for name in ["TEST-3", "MBR-MSC-001-S", "MBR-MSC-002-S"] {
         let body = shipped(name);
         let entry = serde_json::to_value(&body).unwrap();
         assert_eq!(serde_json::from_value::<RecipeBody>(entry).unwrap(), body, "{name}");

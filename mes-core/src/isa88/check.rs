@@ -12,7 +12,7 @@ use super::{
     expression::{self, Expression, Kind},
     finding::{Finding, Path},
     loader::RECIPE_FORM,
-    recipe::{EquipmentRequirement, Parameter, RecipeBody},
+    recipe::{EquipmentRequirement, Parameter, PhaseKind, RecipeBody},
     unit,
 };
 use crate::{
@@ -35,6 +35,8 @@ pub(crate) struct Checker<'r> {
     pub(crate) roles: BTreeMap<&'r EquipmentRole, &'r EquipmentRequirement>,
     /// The phase in which each parameter gets its value.
     pub(crate) valued_in: BTreeMap<&'r ItemId, &'r PhaseId>,
+    /// Parameters that stand for their target.
+    pub(crate) constants: BTreeSet<&'r ItemId>,
     /// Phases seen so far.
     pub(crate) earlier: Vec<&'r PhaseId>,
     pub(crate) findings: Vec<Finding>,
@@ -43,7 +45,14 @@ pub(crate) struct Checker<'r> {
 /// Everything in `body` that does not make sense.
 pub(crate) fn check(body: &RecipeBody) -> Vec<Finding> {
     let roles = body.equipment.iter().map(|requirement| (&requirement.role, requirement)).collect();
-    let mut checker = Checker { body, roles, valued_in: BTreeMap::new(), earlier: Vec::new(), findings: Vec::new() };
+    let mut checker = Checker {
+        body,
+        roles,
+        valued_in: BTreeMap::new(),
+        constants: constants(body),
+        earlier: Vec::new(),
+        findings: Vec::new(),
+    };
     let root = Path::default();
     checker.header(&root);
     checker.formula(&root.field("formula"));
@@ -289,15 +298,44 @@ impl<'r> Checker<'r> {
         self.unique("unit procedure, operation or phase", names);
     }
 
-    /// A parameter that no phase records or calculates is a slip of the pen.
+    /// A parameter that no phase records or calculates is a slip of the pen, unless it is a constant: it has a target, and
+    /// a calculation uses it.
     fn unused(&mut self, at: &Path) {
         for (index, parameter) in self.body.formula.iter().enumerate() {
-            if !self.valued_in.contains_key(&parameter.id) {
-                let verb = if parameter.expression.is_some() { "calculated" } else { "recorded" };
-                self.say(&at.index(index), format!("is never {verb}: no phase names it"));
+            if self.valued_in.contains_key(&parameter.id) || self.constants.contains(&parameter.id) {
+                continue;
             }
+            let verb = if parameter.expression.is_some() { "calculated" } else { "recorded" };
+            self.say(&at.index(index), format!("is never {verb}: no phase names it"));
         }
     }
+}
+
+/// Parameters that stand for their target: never recorded, but used by a calculation.
+fn constants(body: &RecipeBody) -> BTreeSet<&ItemId> {
+    let recorded: BTreeSet<&ItemId> = body
+        .phases()
+        .filter_map(|phase| match &phase.kind {
+            PhaseKind::Record { items } | PhaseKind::Yield { items, .. } => Some(items),
+            PhaseKind::Instruction
+            | PhaseKind::Calculate { .. }
+            | PhaseKind::Set { .. }
+            | PhaseKind::Wait { .. }
+            | PhaseKind::LineClearance { .. }
+            | PhaseKind::IdentityCheck => None,
+        })
+        .flatten()
+        .map(|item| &item.parameter)
+        .collect();
+    let expressions = body.formula.iter().filter_map(|parameter| parameter.expression.as_deref());
+    let used: BTreeSet<ItemId> =
+        expressions.filter_map(|text| Expression::parse(text).ok()).flat_map(|e| e.parameters().clone()).collect();
+    body.formula
+        .iter()
+        .filter(|parameter| parameter.target.is_some() && parameter.expression.is_none())
+        .map(|parameter| &parameter.id)
+        .filter(|id| !recorded.contains(id) && used.contains(*id))
+        .collect()
 }
 
 const NAME_RULE: &str =

@@ -176,7 +176,8 @@ fn calculate<'r>(checker: &mut Checker<'r>, at: &Path, phase: &'r Phase, items: 
         // A broken expression is reported once, at the parameter.
         if let Some(Ok(expression)) = text.map(Expression::parse) {
             for needed in expression.parameters() {
-                if body.parameter(needed).is_some() && !checker.valued_in.contains_key(needed) && needed != id {
+                let valued = checker.valued_in.contains_key(needed) || checker.constants.contains(needed);
+                if body.parameter(needed).is_some() && !valued && needed != id {
                     checker.say(
                         &at,
                         format!("`{id}` is calculated from `{needed}`, which has no value yet at this point"),
