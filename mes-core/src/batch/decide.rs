@@ -8,10 +8,9 @@ use crate::{
     batch::{
         Batch, BatchCommand, BatchEvent, Context, DeviationCause, Lifecycle, PhaseRun, PhaseStatus, decide_deviation,
         decide_equipment, decide_issue, decide_item, decide_phase, decide_review, decide_sign,
-        procedural::{automatic, next},
     },
     id::{BatchId, DeviationId, ItemId, PersonId, PhaseId},
-    isa88::{Command, Phase, State},
+    isa88::{Command, Phase, State, auto, next},
     tenant::Role,
 };
 
@@ -223,10 +222,13 @@ impl<'a> Outcome<'a> {
 
     /// Gives an ISA-88 command, and takes the automatic transition that follows it.
     pub(super) fn command(&mut self, command: Command, text: Option<String>) -> Result<(), Rejection> {
-        let step = next(self.state, command)?;
+        let step = next(self.state, command).map_err(|no| {
+            let said = no.sentence();
+            Rejection::new("S88-01", said.ja, said.en)
+        })?;
         self.change(Some(command), step.to, step.row, text);
         if self.state != State::Running {
-            if let Some(step) = automatic(self.state) {
+            if let Some(step) = auto(self.state) {
                 self.change(None, step.to, step.row, None);
             }
         }
@@ -235,7 +237,7 @@ impl<'a> Outcome<'a> {
 
     /// Running becomes Complete by itself, when all is done.
     pub(super) fn run_to_completion(&mut self) {
-        if let Some(step) = automatic(self.state) {
+        if let Some(step) = auto(self.state) {
             self.change(None, step.to, step.row, None);
         }
     }

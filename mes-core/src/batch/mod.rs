@@ -13,7 +13,6 @@ mod decide_review;
 mod decide_sign;
 mod event;
 mod evolve;
-mod procedural;
 mod state;
 mod statement;
 
