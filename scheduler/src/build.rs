@@ -1,7 +1,8 @@
 //! A first plan: batches one after the other, each at its earliest place that is worth its cost.
 //!
-//! It never moves what it has placed; making a plan better is not its business. The order of
-//! insertion decides how good the plan is, so a few orders are tried and the best plan kept.
+//! Within a round nothing is moved once placed, so the order of insertion decides how good the plan
+//! is. Rounds are repeated with those who were left out or late nearer to the front, and the best
+//! plan is kept. It does not mend a plan: what a round has placed badly stays so.
 
 use std::cmp::Reverse;
 
@@ -25,21 +26,10 @@ pub struct Draft {
     pub left_out: Vec<BatchIx>,
 }
 
-/// An order in which batches are inserted.
-#[derive(Debug, Clone, Copy)]
-enum Order {
-    /// Batches that must start soon first, the others by due time.
-    UrgentThenDue,
-    /// By due time alone.
-    Due,
-    /// By the latest start that still meets the due time.
-    LatestStart,
-}
-
-const ORDERS: [Order; 3] = [Order::UrgentThenDue, Order::Due, Order::LatestStart];
-
-/// Most rounds in which batches that must be placed, but found no room, are inserted first.
-const ROUNDS_MAX: usize = 8;
+/// Insertions after which no further round begins: a bound on work, the same on every machine.
+const INSERTIONS_MAX: usize = 20_000;
+/// Rounds without a better plan after which no further round begins.
+const FRUITLESS_MAX: usize = 30;
 /// Precedence of batches that may be refused; what comes before must be placed.
 const REFUSABLE: u8 = 2;
 
@@ -48,9 +38,26 @@ const REFUSABLE: u8 = 2;
 #[must_use]
 pub fn build(problem: &Problem) -> Draft {
     let (plan, load, open) = committed(problem);
-    let [first, rest @ ..] = ORDERS.map(|order| draft(problem, &plan, &load, &open, order));
-    let better = |best: Draft, next: Draft| if rank(problem, &next) < rank(problem, &best) { next } else { best };
-    rest.into_iter().fold(first, better)
+    let mut line = open.clone();
+    line.sort_by_key(|ix| (precedence(&problem.batches[*ix]), urgency(&problem.batches[*ix]), *ix));
+    let mut last = attempt(problem, &plan, &load, line);
+    let mut best = last.draft.clone();
+    let mut inserted = open.len();
+    let mut fruitless = 0;
+    while fruitless < FRUITLESS_MAX && inserted + open.len() <= INSERTIONS_MAX {
+        let line = complaints_first(problem, &last);
+        if line == last.line {
+            break;
+        }
+        last = attempt(problem, &plan, &load, line);
+        inserted += open.len();
+        fruitless += 1;
+        if rank(problem, &last.draft) < rank(problem, &best) {
+            best = last.draft.clone();
+            fruitless = 0;
+        }
+    }
+    best
 }
 
 /// Everything that is fixed, in use; and the batches that are not, or not wholly.
@@ -77,25 +84,33 @@ fn committed(problem: &Problem) -> (Plan, Load, Vec<BatchIx>) {
     (plan, load, open)
 }
 
-/// Inserts in one order. When a batch that must be placed finds no room, it is inserted before all
-/// others in another round.
-fn draft(problem: &Problem, plan: &Plan, load: &Load, open: &[BatchIx], order: Order) -> Draft {
-    let mut open = open.to_vec();
-    open.sort_by_key(|ix| (precedence(&problem.batches[*ix]), key(&problem.batches[*ix], order), *ix));
-    let mut best = insert_all(problem, plan.clone(), load.clone(), &open);
-    for _ in 0..ROUNDS_MAX {
-        let must = |ix: &BatchIx| precedence(&problem.batches[*ix]) < REFUSABLE;
-        let without: Vec<BatchIx> = best.left_out.iter().copied().filter(must).collect();
-        if without.is_empty() {
-            break;
-        }
-        open.sort_by_key(|ix| !without.contains(ix));
-        let next = insert_all(problem, plan.clone(), load.clone(), &open);
-        if rank(problem, &next) < rank(problem, &best) {
-            best = next;
-        }
+/// A line of batches, and the draft that inserting them in this order gives.
+struct Attempt {
+    line: Vec<BatchIx>,
+    draft: Draft,
+}
+
+fn attempt(problem: &Problem, plan: &Plan, load: &Load, line: Vec<BatchIx>) -> Attempt {
+    let draft = insert_all(problem, plan.clone(), load.clone(), &line);
+    Attempt { line, draft }
+}
+
+/// The next line to try: who was left out moves half way to the front, who is late a quarter of
+/// the way; a batch that must be placed and found no room goes to the very front.
+fn complaints_first(problem: &Problem, attempt: &Attempt) -> Vec<BatchIx> {
+    let mut line: Vec<(usize, BatchIx)> = Vec::new();
+    for (row, ix) in attempt.line.iter().copied().enumerate() {
+        let batch = &problem.batches[ix];
+        let place = match attempt.draft.plan.placement(ix) {
+            None if precedence(batch) < REFUSABLE => 0,
+            None => 2 * row,
+            Some(placement) if cost::late(batch, placement) > 0 => 3 * row,
+            Some(_) => 4 * row,
+        };
+        line.push((place, ix));
     }
-    best
+    line.sort_by_key(|(place, _)| *place);
+    line.into_iter().map(|(_, ix)| ix).collect()
 }
 
 fn insert_all(problem: &Problem, mut plan: Plan, mut load: Load, open: &[BatchIx]) -> Draft {
@@ -136,17 +151,12 @@ fn precedence(batch: &Batch) -> u8 {
     }
 }
 
-fn key(batch: &Batch, order: Order) -> (u8, Slot, Reverse<i64>) {
-    let length = batch.routes.rows().map(crate::problem::Route::length_min).min().unwrap_or(0);
-    let (class, slot) = match order {
-        Order::UrgentThenDue => match batch.start_max {
-            Some(_) => (0, batch.release),
-            None => (1, batch.due),
-        },
-        Order::Due => (0, batch.due),
-        Order::LatestStart => (0, batch.start_max.unwrap_or(Slot::MAX).min(batch.due - length)),
-    };
-    (class, slot, Reverse(batch.weight))
+/// Batches with a latest start first, by release; the others by due time.
+fn urgency(batch: &Batch) -> (u8, Slot, Reverse<i64>) {
+    match batch.start_max {
+        Some(_) => (0, batch.release, Reverse(batch.weight)),
+        None => (1, batch.due, Reverse(batch.weight)),
+    }
 }
 
 /// The cheapest of the earliest placements on each route; none when refusal is cheaper.

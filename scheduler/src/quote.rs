@@ -115,8 +115,9 @@ pub enum Answer {
     Refused(Refusal),
 }
 
-/// Where a request fits.
+/// Where a request fits. More kinds of offer will join.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Offers {
     /// The placement that ends first; of several, the cheapest.
     pub earliest: Offer,
