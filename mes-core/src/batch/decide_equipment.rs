@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The item of an identity check.
-pub(super) const IDENTITY_ITEM: &str = "identity";
+pub const IDENTITY_ITEM: &str = "identity";
 
 /// Where a set-point stands.
 enum Point {

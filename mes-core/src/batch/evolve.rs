@@ -97,6 +97,7 @@ impl Batch {
             last_seq: meta.stream_seq,
             last_act_seq: meta.stream_seq,
             seals: Vec::new(),
+            execution_completed_at: None,
             disposed_at: None,
         }
     }
@@ -153,7 +154,10 @@ impl Batch {
             BatchEvent::DeviationOpened { .. }
             | BatchEvent::DeviationClassified { .. }
             | BatchEvent::DeviationClosed { .. } => self.deviation_event(event, meta),
-            BatchEvent::ExecutionCompleted => self.lifecycle = Lifecycle::ExecutionComplete,
+            BatchEvent::ExecutionCompleted => {
+                self.lifecycle = Lifecycle::ExecutionComplete;
+                self.execution_completed_at = Some(meta.at);
+            }
             BatchEvent::AuditTrailReviewed { up_to } => {
                 self.audit_reviewed = meta.person().map(|person| (*up_to, person));
             }

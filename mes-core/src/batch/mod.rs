@@ -19,6 +19,7 @@ mod statement;
 pub use command::{BatchCommand, Entered, IssueOrder};
 pub use context::{Calculate, Context, Occupancy, ReadingOf};
 pub use decide::decide;
+pub use decide_equipment::IDENTITY_ITEM;
 pub use event::{
     BatchEvent, ConditionEvidence, DeviationCause, DeviationClass, ExportedFile, IssuedBatch, ItemValue,
     ReadingEvidence, ReviewKind, Source, StreamSeal, Verdict,

@@ -203,6 +203,8 @@ pub struct Batch {
     pub last_act_seq: u64,
     /// The ends of the streams, once disposed.
     pub seals: Vec<StreamSeal>,
+    /// When its execution was complete: the end of its occupancies.
+    pub execution_completed_at: Option<Timestamp>,
     /// When it was released or rejected.
     pub disposed_at: Option<Timestamp>,
 }
