@@ -9,7 +9,8 @@ use mes_core::{
     clock::{Clock, Timestamp},
     engine::{LinkReport, WriteOutcome},
     historian::{Quality, Sample, SampleValue},
-    id::EquipmentId,
+    id::{EquipmentId, TagName},
+    quantity::{Range, Unit},
 };
 
 use crate::{
@@ -55,6 +56,21 @@ pub struct DeviceConfig {
     pub user: Option<String>,
     /// Password of that user.
     pub secret: Option<Secret>,
+    /// What the facility says of its tags. Tags not named keep what the template says.
+    pub tags: Vec<DeviceTag>,
+}
+
+/// What the facility says of one tag of one device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceTag {
+    /// Its name; the template must know it.
+    pub name: TagName,
+    /// Its unit; the template must agree.
+    pub unit: Unit,
+    /// Its physical range, within that of the template.
+    pub range: Range,
+    /// Without a fresh value for this long, in seconds of wall time, it is stale.
+    pub stale_after_s: u32,
 }
 
 impl DeviceConfig {
@@ -68,6 +84,7 @@ impl DeviceConfig {
             device_name: None,
             user: None,
             secret: None,
+            tags: Vec::new(),
         }
     }
     /// The same with a user and password.
@@ -75,6 +92,12 @@ impl DeviceConfig {
     pub fn with_user(mut self, user: impl Into<String>, secret: Secret) -> Self {
         self.user = Some(user.into());
         self.secret = Some(secret);
+        self
+    }
+    /// The same with what the facility says of its tags.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Vec<DeviceTag>) -> Self {
+        self.tags = tags;
         self
     }
 }

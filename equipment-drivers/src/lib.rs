@@ -1,20 +1,32 @@
 #![doc = include_str!("../README.md")]
 
-pub mod driver;
-pub mod fault;
-mod gate;
-mod link;
-pub mod modbus;
-pub mod opcua;
-mod outbox;
-pub mod physics;
-pub mod simulator;
-pub mod supervisor;
-mod tag;
+// What a device is, and what is said of it.
 pub mod template;
+
+pub mod driver;
+
+// The running drivers: fleet, one task per link, its tags, its writes, its reports.
+pub mod supervisor;
+
+mod link;
+mod outbox;
+mod tag;
 mod write;
 
-pub use driver::{DeviceConfig, DriverReport, Secret};
+// The protocols; each with a client and a simulator.
+pub mod modbus;
+pub mod opcua;
+
+// Simulated devices: handle, misbehaviour, network plug, and what happens inside.
+pub mod simulator;
+
+pub mod fault;
+
+mod gate;
+
+pub mod physics;
+
+pub use driver::{DeviceConfig, DeviceTag, DriverReport, Secret};
 pub use fault::Fault;
 pub use modbus::sim::IncubatorSim;
 pub use opcua::{

@@ -35,7 +35,7 @@ pub const REPORTS_WAITING_MAX: usize = 1024;
 /// Why the drivers were not started.
 #[derive(Debug, thiserror::Error)]
 pub enum FleetError {
-    /// A device names a template that does not exist.
+    /// A device names a template that does not exist, or says of a tag what its template does not allow.
     #[error("device {equipment}: {source}")]
     Template {
         /// The device.
@@ -180,6 +180,7 @@ fn check(
         let equipment = config.equipment.clone();
         let template = templates
             .get(&config.template)
+            .and_then(|template| template.narrowed(&config.tags).map(Arc::new))
             .map_err(|source| FleetError::Template { equipment: equipment.clone(), source })?;
         let expected = match template.protocol {
             Protocol::OpcUa => "opc.tcp://HOST:PORT/PATH",

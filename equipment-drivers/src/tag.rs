@@ -253,3 +253,88 @@ impl TagState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::Templates;
+
+    fn book(clock: &Clock) -> TagBook {
+        let template = Templates::built_in().unwrap().get("lads-bioreactor").unwrap();
+        TagBook::new(&"BR-01".parse().unwrap(), &template, clock.clone())
+    }
+
+    fn reading(book: &TagBook, tag: &str, value: f64, source_time: Option<Timestamp>) -> Reading {
+        let tag = book.tags.iter().position(|one| one.id.name.as_str() == tag).unwrap();
+        Reading { tag, value: Some(SampleValue::Real(value)), quality: Quality::GOOD, source_time, overflow: false }
+    }
+
+    #[test]
+    fn an_unchanged_value_is_reported_once_and_a_changed_one_each_time_with_gap_free_numbers() {
+        let mut book = book(&Clock::real());
+        let mut numbers = Vec::new();
+        for value in [37.0, 37.0, 37.1, 37.0, 37.0] {
+            let readings = vec![reading(&book, "temperature", value, None)];
+            numbers.extend(book.accept(readings).into_iter().map(|sample| (sample.seq, sample.value)));
+        }
+        let real = |value| Some(SampleValue::Real(value));
+        assert_eq!(numbers, [(1, real(37.0)), (2, real(37.1)), (3, real(37.0))]);
+    }
+
+    #[test]
+    fn behind_a_dead_link_every_tag_is_bad_once_and_keeps_its_last_value_only_as_such() {
+        let mut book = book(&Clock::real());
+        let readings = vec![reading(&book, "temperature", 37.0, None)];
+        book.accept(readings);
+        let down = book.link_down();
+        assert_eq!(down.len(), book.tags.len());
+        assert!(down.iter().all(|sample| sample.quality == Quality::bad(Cause::LinkDown)));
+        assert_eq!(down[0].value, Some(SampleValue::Real(37.0)));
+        assert!(down[1..].iter().all(|sample| sample.value.is_none()));
+        assert_eq!(book.link_down(), []);
+    }
+
+    #[test]
+    fn a_silent_tag_is_stale_at_its_own_limit() {
+        let text = "name: t\nsummary: s\nprotocol: opc_ua\npoll_s: 0.001\nopc_ua: { namespace: u, publishing_ms: 1 }\ntags:\n  - { name: a, unit: Cel, access: read, stale_after_s: 0.02, opc_ua: { node: a } }\n  - { name: b, unit: Cel, access: read, stale_after_s: 3600, opc_ua: { node: b } }\n";
+        let template = Template::parse("t.yaml", text).unwrap();
+        let mut book = TagBook::new(&"X".parse().unwrap(), &template, Clock::real());
+        let readings = vec![reading(&book, "a", 1.0, None), reading(&book, "b", 1.0, None)];
+        assert_eq!(book.accept(readings).len(), 2);
+        let stale = loop {
+            let samples = book.look();
+            if !samples.is_empty() {
+                break samples;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(stale.iter().map(|sample| sample.tag.to_string()).collect::<Vec<_>>(), ["X/a"]);
+        assert_eq!(stale[0].quality, Quality::bad(Cause::Stale));
+        assert_eq!(stale[0].value, Some(SampleValue::Real(1.0)));
+    }
+
+    #[test]
+    fn a_wrong_clock_is_seen_and_a_change_of_rate_is_not_taken_for_one() {
+        let clock = Clock::starting_at(Clock::system_now().plus_s(-90 * 86_400), 3600);
+        let mut book = book(&clock);
+        book.look();
+        clock.set_rate(1);
+        // Half a second before the change, the source time was half an hour earlier.
+        let source = Some(clock.now().plus_s(-1800));
+        let readings = vec![reading(&book, "heartbeat", 1.0, source), reading(&book, "temperature", 37.0, source)];
+        assert!(book.accept(readings).iter().all(|sample| sample.quality.is_good()));
+
+        let mut steady = self::book(&Clock::real());
+        let readings = vec![reading(&steady, "heartbeat", 1.0, source), reading(&steady, "temperature", 37.0, source)];
+        let samples = steady.accept(readings);
+        assert!(samples.iter().all(|sample| sample.quality == Quality::uncertain(Cause::ClockSkew)), "{samples:?}");
+        assert!(steady.complaint().unwrap().contains("clock"));
+    }
+
+    #[test]
+    fn the_physical_range_makes_an_impossible_value_bad() {
+        let mut book = book(&Clock::real());
+        let readings = vec![reading(&book, "temperature", 300.0, None)];
+        assert_eq!(book.accept(readings)[0].quality, Quality::bad(Cause::OutOfRange));
+    }
+}

@@ -5,8 +5,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use mes_core::{id::TagName, quantity::Unit};
+use mes_core::{
+    id::TagName,
+    quantity::{Quantity, Unit},
+};
 use serde::Deserialize;
+
+use crate::driver::DeviceTag;
 
 /// Registers in one Modbus request at most (Modbus application protocol, function 3 and 4).
 pub const MODBUS_REGISTERS_MAX: u16 = 125;
@@ -279,6 +284,46 @@ impl Template {
         self.tags.iter().find(|one| one.name == *tag)
     }
 
+    /// This template for one device, narrowed by what the facility says of its tags; the error names tag and field.
+    pub(crate) fn narrowed(&self, tags: &[DeviceTag]) -> Result<Self, TemplateError> {
+        let mut own = self.clone();
+        for said in tags {
+            let wrong = |field, problem: String| TemplateError::Field {
+                file: format!("device template \"{}\"", self.name),
+                place: format!("tag \"{}\"", said.name),
+                field,
+                problem,
+            };
+            let Some(tag) = own.tags.iter_mut().find(|tag| tag.name == said.name) else {
+                let known: Vec<_> = self.tags.iter().map(|tag| tag.name.as_str()).collect();
+                return Err(wrong("name", format!("there is no such tag; known are: {}", known.join(", "))));
+            };
+            if tag.unit != said.unit {
+                return Err(wrong("unit", format!("the facility says {}, the template {}", said.unit.0, tag.unit.0)));
+            }
+            if f64::from(said.stale_after_s) <= self.poll_s {
+                return Err(wrong("stale_after_s", format!("must be longer than the {} s of a poll", self.poll_s)));
+            }
+            tag.stale_after_s = f64::from(said.stale_after_s);
+            let [mut low, mut high] = tag.range.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+            if let Some(value) = said.range.low {
+                low = low.max(Quantity { value, unit: said.unit.clone() }.to_f64());
+            }
+            if let Some(value) = said.range.high {
+                high = high.min(Quantity { value, unit: said.unit.clone() }.to_f64());
+            }
+            if low > high {
+                return Err(wrong(
+                    "range",
+                    format!("{} has nothing in common with the template's", said.range.shown()),
+                ));
+            }
+            let open = low == f64::NEG_INFINITY && high == f64::INFINITY;
+            tag.range = if open { None } else { Some([low, high]) };
+        }
+        Ok(own)
+    }
+
     fn check(&self, file: &str) -> Result<(), TemplateError> {
         let wrong = |field, problem: &str| TemplateError::Field {
             file: file.to_owned(),
@@ -413,6 +458,8 @@ impl Templates {
 
 #[cfg(test)]
 mod tests {
+    use mes_core::quantity::Range;
+
     use super::*;
 
     const SMALL: &str = "name: t\nsummary: s\nprotocol: modbus_tcp\npoll_s: 1\nmodbus: { registers_max: 60 }\ntags:\n  - { name: a, unit: Cel, access: write, range: [0, 9], stale_after_s: 5, modbus: { table: holding, address: 0x10, type: f32 } }\n";
@@ -444,6 +491,30 @@ mod tests {
             assert!(error.contains(expected), "{to}: {error}");
         }
         assert!(Template::parse("x.yaml", SMALL).is_ok());
+    }
+
+    #[test]
+    fn the_facility_narrows_a_template_and_a_tag_that_does_not_fit_is_named() {
+        let template = Template::parse("x.yaml", SMALL).unwrap();
+        let range = |low: &str, high: &str| Range { low: low.parse().ok(), high: high.parse().ok() };
+        let tag = |name: &str, unit: &str, range: Range, stale_after_s| DeviceTag {
+            name: name.parse().unwrap(),
+            unit: Unit(unit.to_owned()),
+            range,
+            stale_after_s,
+        };
+        let narrowed = |one| template.narrowed(&[one]);
+        let own = narrowed(tag("a", "Cel", range("4.5", "99"), 7)).unwrap();
+        assert_eq!((own.tags[0].range, own.tags[0].stale_after_s), (Some([4.5, 9.0]), 7.0));
+        for (one, expected) in [
+            (tag("b", "Cel", range("", ""), 7), "tag \"b\", field \"name\": there is no such tag; known are: a"),
+            (tag("a", "%", range("", ""), 7), "field \"unit\": the facility says %, the template Cel"),
+            (tag("a", "Cel", range("20", "30"), 7), "field \"range\": 20 – 30 has nothing in common"),
+            (tag("a", "Cel", range("", ""), 1), "field \"stale_after_s\""),
+        ] {
+            let error = narrowed(one).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

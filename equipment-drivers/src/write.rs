@@ -63,7 +63,12 @@ fn out_of_range(tag: &TagTemplate, request: &WriteRequest) -> Option<String> {
         Some(number) if (low..=high).contains(&number) => None,
         Some(_) => {
             let unit = tag.unit.shown();
-            Some(format!("{} {unit} lies outside the range {low} to {high} {unit} of {}", request.value, request.tag))
+            let range = match (low.is_finite(), high.is_finite()) {
+                (true, true) => format!("{low} to {high}"),
+                (true, false) => format!("from {low}"),
+                (false, _) => format!("up to {high}"),
+            };
+            Some(format!("{} {unit} lies outside the range {range} {unit} of {}", request.value, request.tag))
         }
     }
 }

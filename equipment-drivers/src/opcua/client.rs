@@ -135,11 +135,13 @@ impl Connection {
         let uri = space.namespace.replace("{device}", device.name());
         let namespaces = self.session.read_namespace_array().await.map_err(|error| LinkError::lost(step, error))?;
         let Some(index) = namespaces.get_index(&uri) else {
-            let reason = format!(
-                "the device has no namespace \"{uri}\": it is not of the type \"{}\"; correct its template or address",
+            // A server that has just started may still be loading its model: this is tried again.
+            let cause = format!(
+                "the device has no namespace \"{uri}\"; unless it is still starting, its template \"{}\" or its address \
+                 is wrong",
                 device.template.name
             );
-            return Err(LinkError::NeedsPerson { reason });
+            return Err(LinkError::lost(step, cause));
         };
         self.nodes = device
             .template
@@ -424,7 +426,7 @@ fn refused(device: &Device, status: StatusCode) -> LinkError {
             own_thumbprint(&device.pki_dir)
         ),
         other if other.starts_with("BadCertificate") => {
-            format!("the certificate of the device is not valid ({code}); renew it at the device")
+            format!("the certificate of the device does not hold ({code}); correct its address here or renew it there")
         }
         _ => return LinkError::lost("open session", code),
     };

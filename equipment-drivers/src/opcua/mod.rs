@@ -10,7 +10,7 @@ pub(crate) mod value;
 
 use std::time::Duration;
 
-/// Namespace-free folder names of a PKI directory.
+/// Folders and files of a PKI directory, as the library names them.
 pub(crate) const TRUSTED: &str = "trusted";
 pub(crate) const REJECTED: &str = "rejected";
 pub(crate) const OWN_CERTIFICATE: &str = "own/cert.der";

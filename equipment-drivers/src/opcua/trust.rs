@@ -122,10 +122,20 @@ impl TrustList {
         let x509 = parse(der, "what the device sent as its certificate")?;
         let name = CertificateStore::cert_file_name(&x509);
         if fs::read(self.dir.join(TRUSTED).join(&name)).is_ok_and(|known| known == der) {
+            // The library looks into `rejected/` first.
+            self.forget_rejected(&name)?;
             return Ok(Ok(()));
         }
         write(&self.dir.join(REJECTED).join(&name), der)?;
         Ok(Err(describe(&x509)))
+    }
+
+    fn forget_rejected(&self, name: &str) -> Result<(), PkiError> {
+        let path = self.dir.join(REJECTED).join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(PkiError::File { path, source }),
+            _ => Ok(()),
+        }
     }
 
     fn list(&self, folder: &str) -> Result<Vec<Certificate>, PkiError> {

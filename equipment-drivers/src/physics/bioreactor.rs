@@ -392,7 +392,7 @@ impl Bioreactor {
         let c = &self.contents;
         let noisy = |channel, value: f64, size: f64, decimals: f64| {
             let grid = 10.0_f64.powf(decimals);
-            ((value + size * noise::normal(self.seed, channel, now.as_ms())) * grid).round() / grid
+            ((value + size * noise::normal(self.seed, channel, now.as_ms())) * grid).round() / grid + 0.0 // no negative zero
         };
         let alive = if c.viable + c.dead > 1e-6 { 100.0 * c.viable / (c.viable + c.dead) } else { 0.0 };
         Shown {
@@ -438,7 +438,9 @@ mod tests {
     #[test]
     fn the_loops_bring_temperature_ph_and_oxygen_to_their_targets() {
         let mut reactor = started(1);
-        let shown = after(&mut reactor, 12);
+        let warm = after(&mut reactor, 1).temperature_cel;
+        assert!((35.0..37.8).contains(&warm), "about an hour from 25 to 37 °C: {warm}");
+        let shown = after(&mut reactor, 11);
         assert!((shown.temperature_cel - 37.0).abs() < 0.3, "{shown:?}");
         assert!((shown.ph - 7.2).abs() < 0.05, "{shown:?}");
         assert!((shown.oxygen_percent - 50.0).abs() < 4.0, "{shown:?}");

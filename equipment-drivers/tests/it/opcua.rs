@@ -6,7 +6,7 @@ use equipment_drivers::{BioreactorSim, DeviceConfig, Fault, Secret, SimHandle, T
 use mes_core::{
     clock::Clock,
     engine::{LinkState, WriteResult},
-    historian::{Cause, Quality, SampleValue},
+    historian::{Cause, Quality, Sample, SampleValue},
 };
 use tempfile::TempDir;
 
@@ -51,14 +51,15 @@ async fn rig(name: &str) -> (SimHandle, Rig) {
 #[tokio::test]
 async fn values_arrive_signed_and_encrypted_with_source_times() {
     let (_sim, mut rig) = rig("BR-01").await;
-    let temperature = rig.good("BR-01/temperature").await;
-    assert!((number(&temperature) - 25.0).abs() < 1.0, "{temperature:?}");
-    let lag_ms = temperature.receive_time.since_ms(temperature.source_time.unwrap());
-    assert!((0..30_000).contains(&lag_ms), "{lag_ms}");
-    let state = rig.good("BR-01/state").await;
-    assert_eq!(state.value, Some(SampleValue::Text("Stopped".to_owned())));
-    assert_eq!(rig.good("BR-01/run").await.value, Some(SampleValue::Flag(false)));
-    assert!((number(&rig.good("BR-01/weight").await) - 1.5).abs() < 0.05);
+    let seen = rig.every_tag("BR-01", "lads-bioreactor").await;
+    assert!((number(&seen["temperature"]) - 25.0).abs() < 1.0, "{seen:?}");
+    assert!((number(&seen["weight"]) - 1.5).abs() < 0.05, "{seen:?}");
+    assert_eq!(seen["state"].value, Some(SampleValue::Text("Stopped".to_owned())));
+    assert_eq!(seen["run"].value, Some(SampleValue::Flag(false)));
+    for sample in seen.values() {
+        let lag_ms = sample.receive_time.since_ms(sample.source_time.unwrap());
+        assert!((0..30_000).contains(&lag_ms), "{sample:?}");
+    }
 }
 
 #[tokio::test]
@@ -153,6 +154,17 @@ async fn a_frozen_server_is_found_out_by_its_heartbeat() {
 }
 
 #[tokio::test]
+async fn a_device_that_falls_silent_behind_an_open_connection_is_given_up() {
+    let (sim, mut rig) = rig("BR-14").await;
+    rig.good("BR-14/temperature").await;
+    sim.set_fault(Fault::Delay { ms: 3_600_000 }).await.unwrap();
+    assert_eq!(rig.bad("BR-14/temperature").await.quality, Quality::bad(Cause::LinkDown));
+    sim.clear().await.unwrap();
+    rig.online().await;
+    rig.good("BR-14/temperature").await;
+}
+
+#[tokio::test]
 async fn a_failed_sensor_and_a_wrong_clock_are_reported() {
     let (sim, mut rig) = rig("BR-08").await;
     sim.set_fault(Fault::SensorFault { tag: "glucose".parse().unwrap() }).await.unwrap();
@@ -229,9 +241,14 @@ async fn facility_time_at_3600_times_the_rate_stays_good_and_moves_the_culture()
     rig.online().await;
     assert_eq!(rig.write("BR-13/run", SampleValue::Flag(true)).await.result, WriteResult::Confirmed);
     rig.sample("warm", |s| s.tag.name.as_str() == "temperature" && s.quality.is_good() && number(s) > 36.5).await;
-    assert_eq!(rig.write("BR-13/inoculum", SampleValue::Real(150.0)).await.result, WriteResult::Confirmed);
-    let grown = rig.sample("grown", |s| s.tag.name.as_str() == "vcd" && s.quality.is_good() && number(s) > 0.12).await;
-    assert!(grown.source_time.unwrap() <= grown.receive_time);
-    let bad = rig.sample("more", |s| s.tag.name.as_str() == "vcd" && (!s.quality.is_good() || number(s) > 0.13)).await;
-    assert!(bad.quality.is_good(), "{bad:?}");
+    assert_eq!(rig.write("BR-13/inoculum", SampleValue::Real(1500.0)).await.result, WriteResult::Confirmed);
+    let fed = |s: &Sample| s.tag.name.as_str() == "glucose" && (!s.quality.is_good() || number(s) < 5.0);
+    let eaten = rig.sample("glucose falls", fed).await;
+    assert!(eaten.quality.is_good() && eaten.source_time.unwrap() <= eaten.receive_time, "{eaten:?}");
+    clock.set_rate(1);
+    let beat = rig.good("BR-13/heartbeat").await;
+    let later =
+        |s: &Sample| !s.quality.is_good() || s.tag.name.as_str() == "heartbeat" && number(s) > number(&beat) + 3.0;
+    let later = rig.sample("a change of rate is not taken for a wrong clock", later).await;
+    assert!(later.quality.is_good(), "{later:?}");
 }

@@ -1,6 +1,6 @@
 //! The harness: a fleet, its reports, and words to wait for them.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use equipment_drivers::{DeviceConfig, DriverReport, Fleet, FleetOptions, REPORTS_WAITING_MAX, Templates};
 use mes_core::{
@@ -52,6 +52,21 @@ impl Rig {
             }
         };
         timeout(DEADLINE, find).await.unwrap_or_else(|_| panic!("never seen: {what}"))
+    }
+
+    /// The first good value of every tag of a device, by name.
+    pub(crate) async fn every_tag(&mut self, equipment: &str, template: &str) -> BTreeMap<String, Sample> {
+        let template = Templates::built_in().unwrap().get(template).unwrap();
+        let mut seen = BTreeMap::new();
+        while seen.len() < template.tags.len() {
+            if let DriverReport::Samples(samples) = self.next().await {
+                let good = samples.into_iter().filter(|one| one.quality.is_good());
+                for sample in good.filter(|one| one.tag.equipment.as_str() == equipment) {
+                    seen.entry(sample.tag.name.to_string()).or_insert(sample);
+                }
+            }
+        }
+        seen
     }
 
     /// The first good value of a tag from now on.
