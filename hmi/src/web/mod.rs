@@ -1,26 +1,109 @@
 //! Pages, their session and their live stream. A handler parses, sends and renders; no rule lives here.
+//!
+//! The table below is the whole of it: every address, what a person needs to come in, and the file that answers.
 
 pub mod port;
 
+mod asset;
+mod error;
+mod form;
+mod frame;
+mod glance;
+mod live;
+mod locale;
+mod page;
+mod policy;
+mod reading;
+mod security;
+mod session;
+mod term;
+
 use std::sync::Arc;
 
+use axum::{
+    Router, middleware,
+    routing::{MethodRouter, get, post},
+};
+use mes_core::access::Action as A;
+use page::{act, batch, demo, login, overview, sign};
+use policy::Policy::{self, Demo, Needs, Open, Person};
 use port::Desk;
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+
+/// Largest body of a request, in bytes; the largest form is a recipe's text or a long comment.
+const BODY_MAX: usize = 1024 * 1024;
 
 /// What every handler is given.
 #[derive(Clone)]
 pub struct AppState {
     /// The running facility.
     pub desk: Arc<dyn Desk>,
+    /// Session cookies travel over TLS only.
+    pub secure: bool,
+    sessions: Arc<session::Sessions>,
 }
 
 impl AppState {
-    /// Pages over a running facility.
-    pub fn new(desk: Arc<dyn Desk>) -> Self {
-        Self { desk }
+    /// Pages over a running facility; `secure` when they are served over TLS.
+    pub fn new(desk: Arc<dyn Desk>, secure: bool) -> Self {
+        Self { desk, secure, sessions: Arc::default() }
     }
 }
 
+/// One row of the table.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    policy: Policy,
+    answer: MethodRouter<AppState>,
+}
+
+#[rustfmt::skip]
+fn table() -> Vec<Route> {
+    let show = |path, policy, answer| Route { method: "GET", path, policy, answer };
+    let send = |path, policy, answer| Route { method: "POST", path, policy, answer };
+    vec![
+        show("/",                                  Open,                        get(overview::start)),
+        show("/login",                             Open,                        get(login::form)),
+        send("/login",                             Open,                        post(login::log_in)),
+        send("/logout",                            Open,                        post(login::log_out)),
+        send("/language",                          Open,                        post(login::speak)),
+        show("/assets/{version}/{name}",           Open,                        get(asset::serve)),
+        show("/live/overview",                     Person,                      get(live::of_overview)),
+        show("/live/batches/{batch}",              Person,                      get(live::of_batch)),
+        show("/batches/{batch}",                   Person,                      get(batch::show)),
+        send("/batches/{batch}/start",             Needs(&[A::Execute]),        post(act::start)),
+        send("/batches/{batch}/record",            Needs(&[A::Execute]),        post(act::record)),
+        send("/batches/{batch}/apply",             Needs(&[A::Execute]),        post(act::apply)),
+        send("/batches/{batch}/complete",          Needs(&[A::Execute]),        post(act::complete)),
+        send("/batches/{batch}/finish",            Needs(&[A::CompleteExecution]), post(act::finish)),
+        send("/batches/{batch}/correct",           Needs(&[A::Correct]),        post(act::correct)),
+        send("/batches/{batch}/reject",            Needs(&[A::Verify]),         post(act::reject)),
+        send("/batches/{batch}/hold",              Needs(&[A::Hold]),           post(act::hold)),
+        send("/batches/{batch}/restart",           Needs(&[A::Restart]),        post(act::restart)),
+        send("/batches/{batch}/comment",           Needs(&[A::Remark]),         post(act::comment)),
+        send("/batches/{batch}/late",              Needs(&[A::Remark]),         post(act::late)),
+        send("/batches/{batch}/deviation",         Needs(&[A::OpenDeviation]),  post(act::deviate)),
+        // The signer need not be the person logged in, so the session alone decides nothing here.
+        show("/batches/{batch}/sign",              Person,                      get(sign::show)),
+        send("/batches/{batch}/sign",              Person,                      post(sign::sign)),
+        show("/demo",                              Demo,                        get(demo::show)),
+        send("/demo/colleagues",                   Demo,                        post(demo::colleagues)),
+        send("/demo/devices/{equipment}",          Demo,                        post(demo::device)),
+    ]
+}
+
 /// All routes over a running facility.
-pub fn router(state: AppState) -> axum::Router {
-    axum::Router::new().with_state(state)
+pub fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for Route { path, policy, answer, .. } in table() {
+        let checked = middleware::from_fn_with_state((state.clone(), policy), policy::check);
+        router = router.route(path, answer.layer(checked));
+    }
+    router
+        .fallback(|| async { error::WebError::NotFound })
+        .layer(CatchPanicLayer::custom(error::after_panic))
+        .layer(RequestBodyLimitLayer::new(BODY_MAX))
+        .layer(middleware::from_fn_with_state(state.clone(), security::guard))
+        .with_state(state)
 }

@@ -6,7 +6,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use mes_core::{
-    access::{Reauth, Rejection, Scope},
+    access::{Action, Reauth, Rejection, Scope},
     booking::BookingWindow,
     clock::Timestamp,
     engine::{Act, View},
@@ -115,49 +115,4 @@ pub trait Desk: Send + Sync {
     fn set_colleagues(&self, on: bool) -> Answer<'_, ()>;
     /// Demo only: plugs a simulated device in or out.
     fn set_plugged(&self, equipment: EquipmentId, plugged: bool) -> Answer<'_, ()>;
-}
-
-/// What a page may offer, in the rows of the role matrix (REQUIREMENTS 4.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
-    /// See what the view discloses; everybody who is logged in may.
-    See,
-    /// Submit a master recipe.
-    AuthorRecipe,
-    /// Approve a master recipe for production.
-    ApproveRecipeProduction,
-    /// Approve a master recipe for quality.
-    ApproveRecipeQuality,
-    /// Ask for a quote and request a booking.
-    RequestBooking,
-    /// Confirm or refuse a booking.
-    ConfirmBooking,
-    /// Issue a batch 製造指図.
-    IssueBatch,
-    /// Start phases, record, apply set-points, sign as performer.
-    Execute,
-    /// Verify as second person, reject a signature.
-    Verify,
-    /// Correct a recorded item.
-    Correct,
-    /// Hold and restart.
-    Hold,
-    /// Open a deviation, comment.
-    OpenDeviation,
-    /// Classify and close a deviation.
-    CloseDeviation,
-    /// Production review.
-    ReviewProduction,
-    /// Quality review with audit-trail review.
-    ReviewQuality,
-    /// Release or reject.
-    Dispose,
-    /// Export the evidence package and the printed record.
-    Export,
-    /// See the audit trail.
-    SeeAuditTrail,
-    /// Approve a change of the facility.
-    ApproveChange,
-    /// Steer the demo: colleagues, devices.
-    SteerDemo,
 }

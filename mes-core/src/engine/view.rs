@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Scope,
     batch::Batch,
-    booking::Booking,
+    booking::{Booking, BookingState},
     clock::Timestamp,
     engine::LinkState,
     historian::Sample,
-    id::{BatchId, BookingId, ChangeId, EquipmentId, PersonId, RecipeId, TagId, TenantId},
+    id::{BatchId, BookingId, ChangeId, EquipmentId, PersonId, RecipeId, SuiteId, TagId, TenantId},
     isa88::{RecipeApprovals, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
@@ -106,6 +106,20 @@ impl View {
             return Some(person.roles.iter().filter(|g| valid(g.until)).filter_map(|g| g.tenant.clone()).collect());
         }
         None
+    }
+
+    /// When suites that a person may book are held for others: suite, from, until. It never says for whom (TEN-02, SOD-14).
+    pub fn taken(&self, scope: &Scope) -> Vec<(SuiteId, Timestamp, Timestamp)> {
+        let cut = self.cut(scope);
+        let holds = |booking: &Booking| {
+            matches!(booking.state, BookingState::Requested | BookingState::Confirmed | BookingState::Issued(_))
+        };
+        let foreign = self.bookings.iter().filter(|(id, booking)| holds(booking) && !cut.bookings.contains_key(*id));
+        let windows = foreign.map(|(_, booking)| &booking.window);
+        windows
+            .filter(|window| cut.facility.suites.contains_key(&window.suite))
+            .map(|window| (window.suite.clone(), window.from, window.until))
+            .collect()
     }
 
     /// The part of the view that a person may see (TEN-01, SOD-13, SOD-14): other tenants' things are not in it at all.

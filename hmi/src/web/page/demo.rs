@@ -1,0 +1,139 @@
+//! The demo's own pages: five things to try with the printed log-ins, and the switches for scripted colleagues and devices.
+//! A journal of another purpose has none of this.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use mes_core::id::EquipmentId;
+use serde::Deserialize;
+
+use crate::web::{
+    AppState,
+    error::WebError,
+    frame::{Frame, page},
+    locale::Words,
+    port::{DemoInfo, DemoLogin},
+    session::{Session, Visit},
+    term,
+};
+
+/// A printed log-in.
+struct LoginLine {
+    person: String,
+    name: String,
+    roles: String,
+    employer: String,
+    password: String,
+    address: String,
+}
+
+/// A simulated device.
+struct DeviceLine {
+    id: String,
+    name: String,
+    plugged: bool,
+}
+
+#[derive(Template)]
+#[template(path = "demo.html")]
+struct DemoPage {
+    w: Words,
+    frame: Frame,
+    logged_in: bool,
+    logins: Vec<LoginLine>,
+    addresses: Vec<(String, String)>,
+    waiting: Option<String>,
+    released: Option<String>,
+    colleagues_on: bool,
+    devices: Vec<DeviceLine>,
+    program: String,
+    key_file: String,
+}
+
+fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: DemoInfo) -> DemoPage {
+    let view = state.desk.view();
+    let login = |login: DemoLogin| {
+        let person = view.facility.people.get(&login.person);
+        let employer = person.and_then(|p| p.employer.as_ref()).and_then(|id| view.facility.tenants.get(id));
+        let roles =
+            person.map(|p| p.roles.iter().map(|grant| w.t(term::role(grant.role))).collect::<Vec<_>>().join(" · "));
+        LoginLine {
+            person: login.person.to_string(),
+            name: person.map(|p| p.name.full()).unwrap_or_default(),
+            roles: roles.unwrap_or_default(),
+            employer: employer.map_or_else(|| w.t("facility-staff"), |tenant| w.b(&tenant.name).to_owned()),
+            password: login.password,
+            address: login.address,
+        }
+    };
+    let mut addresses: Vec<(String, String)> = Vec::new();
+    for (host, key) in
+        [("operator.", "demo-for-operators"), ("tenant.", "demo-for-tenants"), ("auditor.", "demo-for-auditors")]
+    {
+        if let Some(found) = demo.logins.iter().find(|login| login.address.contains(host)) {
+            addresses.push((found.address.clone(), w.t(key)));
+        }
+    }
+    let devices = demo.devices.iter().map(|(id, plugged)| DeviceLine {
+        id: id.to_string(),
+        name: view.facility.equipment.get(id).map(|e| w.b(&e.name).to_owned()).unwrap_or_default(),
+        plugged: *plugged,
+    });
+    DemoPage {
+        w,
+        frame,
+        logged_in,
+        devices: devices.collect(),
+        addresses,
+        waiting: demo.waiting_batch.map(|batch| batch.to_string()),
+        released: demo.released_batch.map(|batch| batch.to_string()),
+        colleagues_on: demo.colleagues_on,
+        program: demo.program,
+        key_file: demo.key_file,
+        logins: demo.logins.into_iter().map(login).collect(),
+    }
+}
+
+/// The first page of a demo when nobody is logged in.
+pub(crate) fn welcome(state: &AppState, visit: &Visit) -> Result<Response, WebError> {
+    let demo = state.desk.demo().ok_or(WebError::NotFound)?;
+    let w = Words(visit.language);
+    let frame = Frame::open(state, visit, w.t("demo-title"));
+    page(StatusCode::OK, &content(state, frame, w, false, demo))
+}
+
+/// The same page for somebody who is logged in, with the switches.
+pub(crate) async fn show(State(state): State<AppState>, session: Session) -> Result<Response, WebError> {
+    let demo = state.desk.demo().ok_or(WebError::NotFound)?;
+    let w = session.words();
+    let frame = Frame::of(&state, &session, &session.view(&state), w.t("demo-title"));
+    page(StatusCode::OK, &content(&state, frame, w, true, demo))
+}
+
+/// A switch.
+#[derive(Deserialize)]
+pub(crate) struct Switch {
+    on: bool,
+}
+
+/// Lets the scripted colleagues work or rest.
+pub(crate) async fn colleagues(State(state): State<AppState>, Form(sent): Form<Switch>) -> Result<Response, WebError> {
+    state.desk.demo().ok_or(WebError::NotFound)?;
+    state.desk.set_colleagues(sent.on).await?;
+    Ok(Redirect::to("/demo").into_response())
+}
+
+/// Plugs a device in or out.
+pub(crate) async fn device(
+    State(state): State<AppState>,
+    Path(equipment): Path<EquipmentId>,
+    Form(sent): Form<Switch>,
+) -> Result<Response, WebError> {
+    state.desk.demo().ok_or(WebError::NotFound)?;
+    state.desk.set_plugged(equipment, sent.on).await?;
+    Ok(Redirect::to("/demo").into_response())
+}
