@@ -202,9 +202,8 @@ impl Lowering<'_> {
         }
     }
 
-    /// CEL has no `-` in names, so `_` stands for it in roles and tags.
     fn tag(&self, at: &IdedExpr, role: &str, tag: &str) -> Result<Tree, ExpressionError> {
-        match TagRef::try_from(format!("{}.{}", role.replace('_', "-"), tag.replace('_', "-"))) {
+        match TagRef::try_from(format!("{role}.{tag}")) {
             Ok(tag) => Ok(Tree::Number(Number::Tag(tag))),
             Err(_) => self.refuse(at, format!("`{role}.{tag}` is not a tag of a role")),
         }
