@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::{BatchIx, PoolIx, Position, RouteIx, SuiteIx};
 use crate::problem::{Batch, Problem, Route};
-use crate::spec::Slot;
+use crate::spec::{CommitmentSpec, Slot, Window};
 
 /// Where one batch goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,32 @@ impl Placement {
     pub fn span(&self, route: &Route) -> Option<(Slot, Slot)> {
         let last = route.activities.get(self.starts.len().checked_sub(1)?)?;
         Some((*self.starts.first()?, self.starts.last()?.saturating_add(last.duration)))
+    }
+
+    /// The span of a hold on this route, from the start of activity `first` to the end of activity
+    /// `last`; none when the placement does not fit the route.
+    #[must_use]
+    pub fn hold_span(&self, route: &Route, first: usize, last: usize) -> Option<Window> {
+        let end = self.starts.get(last)?.saturating_add(route.activities.get(last)?.duration);
+        Some(Window::new(*self.starts.get(first)?, end))
+    }
+
+    /// What of this placement is fixed once everything that starts before a slot may not move any
+    /// more: those starts, and the suites and pools of holds that have begun by then. With
+    /// `Slot::MAX` all of it: a confirmed booking.
+    #[must_use]
+    pub fn commitment(&self, problem: &Problem, batch: &Batch, before: Slot) -> Option<CommitmentSpec> {
+        let route = batch.route(self.route)?;
+        let named = self.named(problem, batch);
+        let begun = |first: usize| self.starts.get(first).is_some_and(|start| *start < before);
+        let suites = route.suite_holds.iter().zip(named.suites);
+        let pools = route.equipment_holds.iter().zip(named.equipment);
+        Some(CommitmentSpec {
+            route: route.name.clone(),
+            starts: self.starts.iter().map(|start| (*start < before).then_some(*start)).collect(),
+            suites: suites.map(|(hold, suite)| begun(hold.first).then_some(suite)).collect(),
+            equipment: pools.map(|(hold, pool)| begun(hold.first).then_some(pool)).collect(),
+        })
     }
 
     /// The same with ids in place of positions.

@@ -92,7 +92,8 @@ impl Request {
     /// A request for a batch that the problem does not have yet. A commitment in it is ignored.
     ///
     /// # Errors
-    /// As `Problem::new`, for this batch.
+    /// As `Problem::new`, for this batch. The error is for whoever wrote the specification, not
+    /// for a tenant: an id that is taken may be another tenant's.
     pub fn new(problem: &Problem, spec: &BatchSpec) -> Result<Self, ProblemError> {
         let batch = validate::batch(problem, spec)?;
         Ok(Self { batch: Batch { commitment: None, ..batch }, grid: None })

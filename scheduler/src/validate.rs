@@ -198,7 +198,7 @@ pub(crate) fn problem(spec: &ProblemSpec) -> Checked<Problem> {
     };
     let batches = spec.batches.iter().map(|item| resolve_batch(&problem, item));
     problem.batches = Table::new(batches.collect::<Checked<_>>()?);
-    costs(&problem)?;
+    costs(&problem, None)?;
     Ok(problem)
 }
 
@@ -324,7 +324,9 @@ pub(crate) fn batch(problem: &Problem, spec: &BatchSpec) -> Checked<Batch> {
     if problem.names.batches.contains_key(&spec.id) {
         return err("problem", Fault::Twice { kind: "batch", id: spec.id.clone() });
     }
-    resolve_batch(problem, spec)
+    let batch = resolve_batch(problem, spec)?;
+    costs(problem, Some(&batch))?;
+    Ok(batch)
 }
 
 fn resolve_batch(problem: &Problem, spec: &BatchSpec) -> Checked<Batch> {
@@ -494,12 +496,12 @@ fn resolve_commitment(
     })
 }
 
-/// Whether the objective can be added up whatever the plan.
-pub(crate) fn costs(problem: &Problem) -> Checked<()> {
+/// Whether the objective can be added up whatever the plan, with one more batch or without.
+fn costs(problem: &Problem, more: Option<&Batch>) -> Checked<()> {
     let changeovers = problem.changeover.rows().flat_map(Table::rows);
     let changeover = changeovers.map(|item| item.cost).max().unwrap_or(0);
     let mut reach = i128::from(changeover) * i128::try_from(problem.suites.len()).unwrap_or(0);
-    for batch in problem.batches.rows() {
+    for batch in problem.batches.rows().chain(more) {
         let holds = batch.routes.rows().map(|route| route.suite_holds.len()).max().unwrap_or(0);
         let route = batch.routes.rows().map(|route| route.cost).max().unwrap_or(0);
         reach += i128::from(batch.weight) * i128::from((problem.horizon - batch.due).max(0));

@@ -19,22 +19,6 @@ fn faults(problem: &Problem, draft: &Draft) -> Vec<String> {
     found.iter().map(|violation| violation.describe(problem)).collect()
 }
 
-fn committed(spec: &BatchSpec, problem: &Problem, placement: &Placement, keep: impl Fn(Slot) -> bool) -> BatchSpec {
-    let batch = problem.batch(problem.batch_of_id(&spec.id).unwrap()).unwrap();
-    let route = batch.route(placement.route).unwrap();
-    let named = placement.named(problem, batch);
-    let fixed = |first: usize| keep(placement.starts[first]);
-    let suites = route.suite_holds.iter().zip(named.suites);
-    let pools = route.equipment_holds.iter().zip(named.equipment);
-    let commitment = CommitmentSpec {
-        route: route.name.clone(),
-        starts: placement.starts.iter().map(|start| keep(*start).then_some(*start)).collect(),
-        suites: suites.map(|(hold, suite)| fixed(hold.first).then_some(suite)).collect(),
-        equipment: pools.map(|(hold, pool)| fixed(hold.first).then_some(pool)).collect(),
-    };
-    BatchSpec { commitment: Some(commitment), ..spec.clone() }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -67,7 +51,7 @@ proptest! {
         for batch in &mut spec.batches {
             let ix = problem.batch_of_id(&batch.id).unwrap();
             if let Some(placement) = before.placement(ix) && placement.starts[0] < now {
-                *batch = committed(batch, &problem, placement, |start| start < now);
+                batch.commitment = placement.commitment(&problem, problem.batch(ix).unwrap(), now);
             }
         }
         let replanned = Problem::new(&spec).unwrap();
@@ -77,6 +61,24 @@ proptest! {
             let ix = replanned.batch_of_id(&batch.id).unwrap();
             // What has started may leave the rest no room; then it is said, never moved.
             prop_assert!(draft.plan.placement(ix).is_some() || draft.left_out.contains(&ix));
+        }
+    }
+
+    #[test]
+    fn confirmed_bookings_stay_exactly_where_they_are(numbers in numbers()) {
+        let mut spec = Draw::new(numbers).facility(SIZE);
+        let problem = Problem::new(&spec).unwrap();
+        let before = build(&problem).plan;
+        let kept: Vec<_> = before.placed().filter(|(ix, _)| ix.row() % 2 == 0).collect();
+        for (ix, placement) in &kept {
+            let batch = problem.batch(*ix).unwrap();
+            spec.batches[ix.row()].commitment = placement.commitment(&problem, batch, Slot::MAX);
+        }
+        let confirmed = Problem::new(&spec).unwrap();
+        let draft = build(&confirmed);
+        prop_assert_eq!(faults(&confirmed, &draft), Vec::<String>::new());
+        for (ix, placement) in kept {
+            prop_assert_eq!(draft.plan.placement(ix), Some(placement));
         }
     }
 

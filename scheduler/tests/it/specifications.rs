@@ -98,6 +98,16 @@ fn what_is_wrong_with_a_batch_is_named() {
 }
 
 #[test]
+fn a_request_with_costs_that_cannot_be_added_up_is_refused() {
+    let spec = spec();
+    let problem = Problem::new(&ProblemSpec { cost_scale: 1_000_000, ..spec.clone() }).unwrap();
+    let request =
+        BatchSpec { id: "new".to_owned(), weight: 1_000_000_000_000, due: -9_000_000, ..spec.batches[0].clone() };
+    let text = Request::new(&problem, &request).map(drop).unwrap_err().to_string();
+    assert!(text.contains("the costs could reach"), "{text}");
+}
+
+#[test]
 fn shifts_add_up_to_a_week_of_slots() {
     let shift = |start_min, end_min, units| WeeklyShift { start_min, end_min, units };
     let Capacity::Weekly { units } =
@@ -120,7 +130,7 @@ fn a_text_that_is_not_facility_1_is_refused_with_line_or_field() {
     assert!(text(r#"{"schema":"facility-9"}"#).contains("its schema is \"facility-9\", this reader understands"));
     assert!(text(r#"{"schema":"facility-1"}"#).contains("missing field `name`"));
     assert!(text(&INSTANCE.replace(r#""id":0,"name""#, r#""id":4,"name""#)).contains("tenant number 1: id is 4"));
-    assert!(text(&INSTANCE.replace(r#""dur":2"#, r#""dur":"2""#)).contains("expected i64 at line 5"));
+    assert!(text(&INSTANCE.replace(r#""dur":2"#, r#""dur":"2""#)).contains("expected i64 at line 7"));
 }
 
 #[test]
@@ -142,8 +152,11 @@ fn a_solution_of_another_instance_or_with_unknown_numbers_is_refused() {
 const INSTANCE: &str = r#"{"schema":"facility-1","name":"tiny","slot_minutes":720,"horizon":30,"arrival_span":9,
 "objective":{"cost_scale":100},"tenants":[{"id":0,"name":"T0","mix":"x","qualified_suites":[0],"max_suites":1}],
 "suites":[{"id":0,"classes":["V"],"maintenance":[],"reserved":[],"initial_family":-1,"available_from":0}],
-"pools":[{"id":"QC","kind":"labour","week":[0,1,1,1,1,1,1,1,1,1,1,1,1,1],"reductions":[]}],"changeover_time":[[1]],"changeover_cost":[[1]],
-"batches":[{"id":0,"tenant":0,"kind":"x","viral":true,"family":0,"weight":1,"drop_penalty":9,"release":0,"start_max":null,"due":9,"deadline":null,"routes":[{"name":"r","cost":1,"ops":[{"name":"o","dur":2,"demand":{"QC":1},"min_lag":0,"max_lag":null}],"holds":[{"kind":"suite","cls":"V","first":0,"last":0}]}]}]}"#;
+"pools":[{"id":"QC","kind":"labour","week":[0,1,1,1,1,1,1,1,1,1,1,1,1,1],"reductions":[]}],
+"changeover_time":[[1]],"changeover_cost":[[1]],"batches":[{"id":0,"tenant":0,"kind":"x","viral":true,"family":0,
+"weight":1,"drop_penalty":9,"release":0,"start_max":null,"due":9,"deadline":null,"routes":[{"name":"r","cost":1,
+"ops":[{"name":"o","dur":2,"demand":{"QC":1},"min_lag":0,"max_lag":null}],
+"holds":[{"kind":"suite","cls":"V","first":0,"last":0}]}]}]}"#;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

@@ -8,21 +8,21 @@ use scheduler::*;
 
 use crate::draw::{Draw, Size, numbers};
 
-/// Two batches after each other in suite `viral-1`, with room to spare.
-fn scene() -> (ProblemSpec, NamedPlan) {
-    let suite = |id: &str, class: &str| SuiteSpec {
-        id: id.to_owned(),
-        classes: vec![class.to_owned()],
-        grade: Some(Grade::B),
-        ..SuiteSpec::default()
-    };
-    let vessel = |id: &str| Pool {
+fn vessel(id: &str) -> Pool {
+    Pool {
         id: id.to_owned(),
         kind: PoolKind::Equipment { turnaround: 3 },
         capacity: Capacity::Constant { units: 1 },
         reductions: vec![],
-    };
-    let people = Pool { kind: PoolKind::Labour, capacity: Capacity::Constant { units: 2 }, ..vessel("people") };
+    }
+}
+
+fn suite(id: &str, class: &str) -> SuiteSpec {
+    SuiteSpec { id: id.to_owned(), classes: vec![class.to_owned()], grade: Some(Grade::B), ..SuiteSpec::default() }
+}
+
+/// Two activities at least 10 and at most 20 slots apart, in one suite and one vessel.
+fn batch(id: &str) -> BatchSpec {
     let activity = |min_lag, max_lag| ActivitySpec {
         name: "work".to_owned(),
         duration: 4,
@@ -30,25 +30,21 @@ fn scene() -> (ProblemSpec, NamedPlan) {
         min_lag,
         max_lag,
     };
+    let suite_hold = SuiteHoldSpec {
+        classes: vec!["viral".to_owned()],
+        grade_min: Some(Grade::B),
+        last: 1,
+        ..SuiteHoldSpec::default()
+    };
+    let pools = vec!["vessel-1".to_owned(), "vessel-2".to_owned()];
     let route = RouteSpec {
         name: "only".to_owned(),
         activities: vec![activity(0, None), activity(10, Some(20))],
-        suite_holds: vec![SuiteHoldSpec {
-            classes: vec!["viral".to_owned()],
-            grade_min: Some(Grade::B),
-            first: 0,
-            last: 1,
-            ..SuiteHoldSpec::default()
-        }],
-        equipment_holds: vec![EquipmentHoldSpec {
-            pools: vec!["vessel-1".to_owned(), "vessel-2".to_owned()],
-            units: 1,
-            first: 0,
-            last: 1,
-        }],
+        suite_holds: vec![suite_hold],
+        equipment_holds: vec![EquipmentHoldSpec { pools, units: 1, first: 0, last: 1 }],
         ..RouteSpec::default()
     };
-    let batch = |id: &str| BatchSpec {
+    BatchSpec {
         id: id.to_owned(),
         tenant: "Asagi".to_owned(),
         family: "Asagi".to_owned(),
@@ -56,40 +52,41 @@ fn scene() -> (ProblemSpec, NamedPlan) {
         due: 60,
         weight: 1,
         drop_penalty: Some(100),
-        routes: vec![route.clone()],
+        routes: vec![route],
         ..BatchSpec::default()
-    };
+    }
+}
+
+/// Two batches after each other in suite `viral-1`, with room to spare.
+fn scene() -> (ProblemSpec, NamedPlan) {
     let first =
         BatchSpec { release: 10, start_max: Some(40), deadline: Some(80), drop_penalty: None, ..batch("first") };
-    let ids = ["viral-1", "viral-2", "open-1"];
+    let tenant = |id: &str, suites: &[&str]| TenantSpec {
+        id: id.to_owned(),
+        qualified_suites: suites.iter().map(|&id| id.to_owned()).collect(),
+        max_suites: None,
+    };
+    let first_suite = SuiteSpec {
+        initial_family: Some("Benkei".to_owned()),
+        available_from: 2,
+        maintenance: vec![Window::new(28, 40)],
+        reserved: vec![ReservationSpec { tenant: "Asagi".to_owned(), window: Window::new(0, 99) }],
+        ..suite("viral-1", "viral")
+    };
+    let people = Pool { kind: PoolKind::Labour, capacity: Capacity::Constant { units: 2 }, ..vessel("people") };
     let spec = ProblemSpec {
         name: "scene".to_owned(),
         slot_minutes: 60,
         horizon: 200,
         cost_scale: 1,
-        tenants: vec![
-            TenantSpec { id: "Asagi".to_owned(), qualified_suites: ids.map(str::to_owned).to_vec(), max_suites: None },
-            TenantSpec { id: "Benkei".to_owned(), qualified_suites: vec!["viral-3".to_owned()], max_suites: None },
-        ],
-        suites: vec![
-            SuiteSpec {
-                initial_family: Some("Benkei".to_owned()),
-                available_from: 2,
-                maintenance: vec![Window::new(28, 40)],
-                reserved: vec![ReservationSpec { tenant: "Asagi".to_owned(), window: Window::new(0, 99) }],
-                ..suite("viral-1", "viral")
-            },
-            suite("viral-2", "viral"),
-            suite("open-1", "open"),
-            suite("viral-3", "viral"),
-        ],
+        tenants: vec![tenant("Asagi", &["viral-1", "viral-2", "open-1"]), tenant("Benkei", &["viral-3"])],
+        suites: vec![first_suite, suite("viral-2", "viral"), suite("open-1", "open"), suite("viral-3", "viral")],
         pools: vec![people, vessel("vessel-1"), vessel("vessel-2"), vessel("other")],
         changeover: ChangeoverSpec {
             families: vec!["Asagi".to_owned(), "Benkei".to_owned()],
             time: vec![vec![4, 10], vec![8, 4]],
             cost: vec![vec![1, 5], vec![5, 1]],
         },
-        co_occupancy: vec![],
         batches: vec![first, batch("second")],
         ..ProblemSpec::default()
     };
