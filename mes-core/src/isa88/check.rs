@@ -12,7 +12,7 @@ use super::{
     expression::{self, Expression, Kind},
     finding::{Finding, Path},
     loader::RECIPE_FORM,
-    recipe::{EquipmentRequirement, Parameter, PhaseKind, RecipeBody},
+    recipe::{EquipmentRequirement, Header, Parameter, PhaseKind, RecipeBody},
     unit,
 };
 use crate::{
@@ -44,15 +44,7 @@ pub(crate) struct Checker<'r> {
 
 /// Everything in `body` that does not make sense.
 pub(crate) fn check(body: &RecipeBody) -> Vec<Finding> {
-    let roles = body.equipment.iter().map(|requirement| (&requirement.role, requirement)).collect();
-    let mut checker = Checker {
-        body,
-        roles,
-        valued_in: BTreeMap::new(),
-        constants: constants(body),
-        earlier: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut checker = Checker::new(body);
     let root = Path::default();
     checker.header(&root);
     checker.formula(&root.field("formula"));
@@ -62,7 +54,35 @@ pub(crate) fn check(body: &RecipeBody) -> Vec<Finding> {
     checker.findings
 }
 
+/// What does not make sense in a header and single parameters, when the rest of the file could not be read.
+pub(crate) fn check_parts(header: Option<Header>, parameters: &[(usize, Parameter)]) -> Vec<Finding> {
+    let root = Path::default();
+    let mut findings = Vec::new();
+    if let Some(header) = header {
+        let form = RECIPE_FORM.to_owned();
+        let body = RecipeBody { form, header, formula: vec![], equipment: vec![], procedure: vec![] };
+        let mut checker = Checker::new(&body);
+        checker.header(&root);
+        for (index, parameter) in parameters {
+            checker.parameter(&root.field("formula").index(*index), parameter);
+        }
+        findings = checker.findings;
+    }
+    findings
+}
+
 impl<'r> Checker<'r> {
+    fn new(body: &'r RecipeBody) -> Self {
+        Self {
+            body,
+            roles: body.equipment.iter().map(|requirement| (&requirement.role, requirement)).collect(),
+            valued_in: BTreeMap::new(),
+            constants: constants(body),
+            earlier: Vec::new(),
+            findings: Vec::new(),
+        }
+    }
+
     pub(crate) fn say(&mut self, at: &Path, sentence: impl Into<String>) {
         self.findings.push(Finding { at: at.clone(), place: None, sentence: sentence.into() });
     }
@@ -133,24 +153,29 @@ impl<'r> Checker<'r> {
         self.unique("parameter", names);
         for (index, parameter) in body.formula.iter().enumerate() {
             let at = at.index(index);
-            self.text(&at.field("name"), &parameter.name);
-            if let Err(sentence) = unit::check(&parameter.unit) {
-                self.say(&at.field("unit"), sentence);
-            }
-            self.limits(&at, parameter);
-            if !expression::is_name(parameter.id.as_str()) {
-                let id = &parameter.id;
-                let sentence = format!(
-                    "`{id}` cannot be a parameter: expressions call it by this name, so use letters, digits and `_`, \
-                     starting with a letter, and no word that expressions use themselves"
-                );
-                self.say(&at.field("id"), sentence);
-            }
+            self.parameter(&at, parameter);
             if let Some(text) = &parameter.expression {
                 self.calculation(&at.field("expression"), parameter, text);
             }
         }
         self.circles(at);
+    }
+
+    /// What can be said of a parameter alone.
+    fn parameter(&mut self, at: &Path, parameter: &Parameter) {
+        self.text(&at.field("name"), &parameter.name);
+        if let Err(sentence) = unit::check(&parameter.unit) {
+            self.say(&at.field("unit"), sentence);
+        }
+        self.limits(at, parameter);
+        if !expression::is_name(parameter.id.as_str()) {
+            let id = &parameter.id;
+            let sentence = format!(
+                "`{id}` cannot be a parameter: expressions call it by this name, so use letters, digits and `_`, \
+                 starting with a letter, and no word that expressions use themselves"
+            );
+            self.say(&at.field("id"), sentence);
+        }
     }
 
     fn calculation(&mut self, at: &Path, parameter: &Parameter, text: &str) {
@@ -174,30 +199,34 @@ impl<'r> Checker<'r> {
         }
     }
 
-    /// Parameters that are calculated from each other in a circle of two or more.
+    /// Parameters that are calculated from each other in a circle of two or more; each circle is told once.
     fn circles(&mut self, at: &Path) {
-        let needs: BTreeMap<&ItemId, BTreeSet<ItemId>> = self
+        let needs: BTreeMap<ItemId, BTreeSet<ItemId>> = self
             .body
             .formula
             .iter()
             .filter_map(|parameter| {
                 let expression = Expression::parse(parameter.expression.as_deref()?).ok()?;
-                Some((&parameter.id, expression.parameters().clone()))
+                Some((parameter.id.clone(), expression.parameters().clone()))
             })
             .collect();
+        let reach: BTreeMap<&ItemId, BTreeSet<&ItemId>> = needs.keys().map(|id| (id, reached(&needs, id))).collect();
+        let mut told: BTreeSet<&ItemId> = BTreeSet::new();
         for (index, parameter) in self.body.formula.iter().enumerate() {
-            let mut reached: BTreeSet<&ItemId> = BTreeSet::new();
-            let mut open: Vec<&ItemId> = needs.get(&parameter.id).into_iter().flatten().collect();
-            while let Some(next) = open.pop() {
-                if *next != parameter.id && reached.insert(next) {
-                    open.extend(needs.get(next).into_iter().flatten());
-                } else if *next == parameter.id && !reached.is_empty() {
-                    let way: Vec<&str> = reached.iter().map(|id| id.as_str()).collect();
-                    let sentence =
-                        format!("`{}` is calculated in a circle, by way of {}", parameter.id, way.join(", "));
-                    self.say(&at.index(index).field("expression"), sentence);
-                    break;
-                }
+            let Some((id, reached)) = reach.get_key_value(&parameter.id) else { continue };
+            if !reached.contains(id) || told.contains(id) {
+                continue;
+            }
+            let others: Vec<&ItemId> = reached
+                .iter()
+                .copied()
+                .filter(|other| other != id && reach.get(*other).is_some_and(|back| back.contains(id)))
+                .collect();
+            told.extend(others.iter().copied());
+            if !others.is_empty() {
+                let names = others.iter().map(|other| format!("`{other}`")).collect::<Vec<_>>().join(", ");
+                let sentence = format!("`{id}` and {names} are calculated from each other, in a circle");
+                self.say(&at.index(index).field("expression"), sentence);
             }
         }
     }
@@ -309,6 +338,18 @@ impl<'r> Checker<'r> {
             self.say(&at.index(index), format!("is never {verb}: no phase names it"));
         }
     }
+}
+
+/// All parameters that go into `from`, near and far.
+fn reached<'n>(needs: &'n BTreeMap<ItemId, BTreeSet<ItemId>>, from: &ItemId) -> BTreeSet<&'n ItemId> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&ItemId> = needs.get(from).into_iter().flatten().collect();
+    while let Some(next) = open.pop() {
+        if found.insert(next) {
+            open.extend(needs.get(next).into_iter().flatten());
+        }
+    }
+    found
 }
 
 /// Parameters that stand for their target: never recorded, but used by a calculation.

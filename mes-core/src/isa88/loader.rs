@@ -5,10 +5,10 @@
 
 use super::{
     check,
-    finding::{self, Path, RecipeErrors},
+    finding::{self, Finding, Path, RecipeErrors},
     read::{Read, Reader},
-    recipe::{Draft, Recipe, RecipeBody},
-    source,
+    recipe::{Draft, Header, Parameter, Recipe, RecipeBody},
+    source::{self, Node, Place, SourceError, Value},
 };
 
 /// The form that this program reads; the first field of a recipe file.
@@ -23,19 +23,36 @@ pub fn load_recipe(text: &str) -> Result<Recipe<Draft>, RecipeErrors> {
     let mut reader = Reader::default();
     let body = RecipeBody::read(&mut reader, &root, &Path::default());
     let mut findings = reader.findings;
-    // Sense is judged even when a field that may be left out was wrong: the person gets both lists at once.
-    if let Some(body) = &body {
-        findings.extend(check::check(body));
-    }
+    // Sense is judged as far as the file could be read, so that the person gets both kinds of errors at once.
+    findings.extend(match &body {
+        Some(body) => check::check(body),
+        None => readable_parts(&root),
+    });
     match (finding::report(&root, findings), body) {
         (None, Some(body)) => Ok(Recipe::draft(body)),
         (Some(errors), _) => Err(errors),
-        (None, None) => Err(source::SourceError {
-            place: root.place,
-            sentence: "the file could not be read as a recipe".to_owned(),
+        (None, None) => {
+            Err(SourceError { place: root.place, sentence: "the file could not be read as a recipe".to_owned() }.into())
         }
-        .into()),
     }
+}
+
+/// The sense of what could be read of a file that could not be read as a whole.
+fn readable_parts(root: &Node) -> Vec<Finding> {
+    // Its findings are known from the first reading.
+    let mut reader = Reader::default();
+    let at = Path::default();
+    let header = root.field("header").and_then(|node| Header::read(&mut reader, node, &at));
+    let formula = match root.field("formula").map(|node| &node.value) {
+        Some(Value::List(nodes)) => nodes.as_slice(),
+        Some(Value::Empty | Value::Text(_) | Value::Fields(_)) | None => &[],
+    };
+    let parameters: Vec<(usize, Parameter)> = formula
+        .iter()
+        .enumerate()
+        .filter_map(|(index, node)| Some((index, Parameter::read(&mut reader, node, &at)?)))
+        .collect();
+    check::check_parts(header, &parameters)
 }
 
 impl Recipe<Draft> {
@@ -44,7 +61,7 @@ impl Recipe<Draft> {
     /// # Errors
     /// What does not make sense; line and column are 1, as there is no file.
     pub fn from_body(body: RecipeBody) -> Result<Self, RecipeErrors> {
-        let nowhere = source::Node { place: source::Place { line: 1, column: 1 }, value: source::Value::Empty };
+        let nowhere = Node { place: Place { line: 1, column: 1 }, value: Value::Empty };
         match finding::report(&nowhere, check::check(&body)) {
             None => Ok(Self::draft(body)),
             Some(errors) => Err(errors),

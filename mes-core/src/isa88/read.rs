@@ -88,6 +88,9 @@ fn found(node: &Node) -> String {
 
 /// The known field that a misspelt one was probably meant to be.
 fn suggestion(name: &str, known: &[&'static str]) -> String {
+    if name.chars().all(|c| c.is_ascii_digit()) {
+        return "; is this a decimal comma? Decimals are written with a point".to_owned();
+    }
     let folded = name.to_lowercase().replace(['-', ' '], "_");
     match known.iter().find(|known| distance(&folded, known) <= 2) {
         Some(meant) => format!("; did you mean `{meant}`?"),
@@ -212,7 +215,7 @@ macro_rules! read_words {
     ($($name:ident { $($word:literal => $variant:ident),* })*) => {$(
         impl Read for $name {
             fn read(reader: &mut Reader, node: &Node, at: &Path) -> Option<Self> {
-                let expected = concat!("one of", $(" ", $word),*);
+                let expected = concat!("one of", $(" `", $word, "`"),*);
                 scalar(reader, node, at, expected, |text| match text {
                     $($word => Some($name::$variant),)*
                     _ => None,

@@ -1,5 +1,4 @@
 //! Expressions of a recipe: what they give, what they refuse, and that no text makes them panic.
-#![cfg(feature = "engine")]
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,16 @@
 //! The recipes that ship with the product: they load, and say what the demo and the tests rely on.
-#![cfg(feature = "engine")]
 
 use mes_core::isa88::{PhaseKind, RecipeBody, load_recipe};
 
-fn shipped(name: &str) -> RecipeBody {
+/// The text of a shipped recipe.
+pub(crate) fn text_of(name: &str) -> String {
     let path = format!("{}/recipes/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    load_recipe(&text).unwrap_or_else(|errors| panic!("{path}\n{errors}")).body().clone()
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A shipped recipe, which must load.
+pub(crate) fn shipped(name: &str) -> RecipeBody {
+    load_recipe(&text_of(name)).unwrap_or_else(|errors| panic!("{name}\n{errors}")).body().clone()
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn s88_01_all_96_pairs_agree_with_the_printed_table() {
 
 #[test]
 fn s88_01_the_row_numbers_are_those_of_the_documented_table() {
-    let source = include_str!("../src/isa88/state.rs");
+    let source = include_str!("../../src/isa88/state.rs");
     for line in source.lines().filter(|line| line.starts_with("//! | ")).skip(1) {
         let cells: Vec<&str> =
             line.trim_start_matches("//! |").trim_end_matches('|').split('|').map(str::trim).collect();
