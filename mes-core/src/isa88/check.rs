@@ -286,14 +286,14 @@ impl<'r> Checker<'r> {
             let at = at.index(index);
             self.text(&at.field("name"), &requirement.name);
             self.length(&at.field("tags"), requirement.tags.len(), None);
-            if requirement.role.as_str().contains(['.', '-']) {
+            if requirement.role.as_str().contains('.') {
                 self.say(&at.field("role"), NAME_RULE);
             }
             let tags = at.field("tags");
             let names = requirement.tags.iter().enumerate().map(|(i, tag)| (tags.index(i), tag)).collect();
             self.unique("tag", names);
             for (index, tag) in requirement.tags.iter().enumerate() {
-                if tag.as_str().contains(['.', '-']) {
+                if tag.as_str().contains('.') {
                     self.say(&tags.index(index), NAME_RULE);
                 }
             }
@@ -379,8 +379,7 @@ fn constants(body: &RecipeBody) -> BTreeSet<&ItemId> {
         .collect()
 }
 
-const NAME_RULE: &str =
-    "roles and tags are written with letters, digits and `_`, so that expressions can call them";
+const NAME_RULE: &str = "roles and tags are written without a point, which stands between role and tag";
 
 fn within(inner: &Range, outer: &Range) -> bool {
     outer.low.is_none_or(|low| inner.low.is_some_and(|inner| inner >= low))

@@ -132,7 +132,7 @@ impl Expression {
     pub fn parameters(&self) -> &BTreeSet<ItemId> {
         &self.parameters
     }
-    /// The tags it uses, with `-` where the expression writes `_`.
+    /// The tags it uses.
     pub fn tags(&self) -> &BTreeSet<TagRef> {
         &self.tags
     }

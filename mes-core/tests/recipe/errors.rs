@@ -125,9 +125,9 @@ fn names() {
     insta::assert_snapshot!(all(&[
         (SMALL, "parameter: incubator_temperature", "parameter: incubator_temp"),
         (SMALL, "from: incubator.temperature", "from: freezer.temperature"),
-        (SMALL, "to: reactor.temperature-setpoint", "to: reactor.temperature"),
+        (SMALL, "to: reactor.temperature_setpoint", "to: reactor.temperature"),
         (SMALL, "id: P020", "id: P010"),
-        (SMALL, "tags: [temperature]", "tags: [co_2, temperature]"),
+        (SMALL, "tags: [temperature]", "tags: [co.2, temperature]"),
         (DEMO, "- parameter: seeded_cells", "- parameter: thaw_viability"),
         (DEMO, "- item: labels", "- item: cleaning"),
         (DEMO, "since: P130", "since: P150"),
@@ -135,28 +135,28 @@ fn names() {
     parameter: incubator_temperature  →  parameter: incubator_temp
     line 16, column 5: parameter `incubator_temperature`: is never recorded: no phase names it
     line 57, column 32: phase `P020` › item `incubator_temp` › parameter: there is no parameter `incubator_temp` in the formula
-    
+
     from: incubator.temperature  →  from: freezer.temperature
     line 57, column 61: phase `P020` › item `incubator_temperature` › from: there is no equipment with the role `freezer`; there are incubator, reactor
-    
-    to: reactor.temperature-setpoint  →  to: reactor.temperature
+
+    to: reactor.temperature_setpoint  →  to: reactor.temperature
     line 70, column 23: phase `P030` › set-point `temperature` › to: `temperature` is not among the tags that the recipe requires of `reactor`; add it there, or correct the name
-    
+
     id: P020  →  id: P010
     line 49, column 13: phase `P010`: there is already another unit procedure, operation or phase called `P010`; names must differ
-    
-    tags: [temperature]  →  tags: [co_2, temperature]
-    line 28, column 12: equipment `incubator` › tag `co_2`: roles and tags are written with letters, digits and `-`; in expressions `_` stands for the `-` of a tag
-    
+
+    tags: [temperature]  →  tags: [co.2, temperature]
+    line 28, column 12: equipment `incubator` › tag `co.2`: roles and tags are written without a point, which stands between role and tag
+
     - parameter: seeded_cells  →  - parameter: thaw_viability
-    line 30, column 5: parameter `seeded_cells`: is never recorded: no phase names it
-    line 257, column 30: phase `P030` › item `thaw_viability` › parameter: `thaw_viability` already gets its value in phase `P030`; a name stands for one value
-    
+    line 29, column 5: parameter `seeded_cells`: is never recorded: no phase names it
+    line 256, column 30: phase `P030` › item `thaw_viability` › parameter: `thaw_viability` already gets its value in phase `P030`; a name stands for one value
+
     - item: labels  →  - item: cleaning
-    line 227, column 19: phase `P010` › checklist line `cleaning`: there is already another item of this phase called `cleaning`; names must differ
-    
+    line 226, column 19: phase `P010` › checklist line `cleaning`: there is already another item of this phase called `cleaning`; names must differ
+
     since: P130  →  since: P150
-    line 543, column 28: phase `P140` › hold › since: `P150` is not a phase before this one; the time counts from its completion
+    line 542, column 28: phase `P140` › hold › since: `P150` is not a phase before this one; the time counts from its completion
     "#);
 }
 
@@ -176,35 +176,35 @@ fn numbers() {
     ]), @r#"
     low: 36.5  →  low: 35.5
     line 21, column 13: parameter `incubator_temperature` › normal: normal range 35.5 – 37.5 must lie inside acceptable 36.0 – 38.0
-    
+
     target: 37.0  →  target: 37.6
     line 20, column 13: parameter `incubator_temperature` › target: target 37.6 lies outside of the normal range 36.5 – 37.5
-    
+
     low: 36.0  →  low: 38.5
     line 20, column 13: parameter `incubator_temperature` › target: target 37.0 lies outside of the acceptable range 38.5 – 38.0
     line 21, column 13: parameter `incubator_temperature` › normal: normal range 36.5 – 37.5 must lie inside acceptable 38.5 – 38.0
     line 22, column 17: parameter `incubator_temperature` › acceptable: the low end 38.5 is above the high end 38.0
-    
+
     low: 36.5  →  low: 36.55
     line 21, column 13: parameter `incubator_temperature` › normal: 36.55 has more decimals than are recorded (1); no value could meet it exactly
-    
+
     unit: Cel  →  unit: °C
     line 18, column 11: parameter `incubator_temperature` › unit: `°C` is not a unit code (UCUM); write `Cel`
-    
+
     decimals: 1  →  decimals: 7
     line 19, column 15: parameter `incubator_temperature` › decimals: at most 6 decimals are recorded, not 7
-    
+
     max_s: 14400  →  max_s: 14400, min_s: 20000
-    line 543, column 55: phase `P140` › hold › min_s: not earlier than 20000 s and not later than 14400 s cannot both be kept
-    
+    line 542, column 55: phase `P140` › hold › min_s: not earlier than 20000 s and not later than 14400 s cannot both be kept
+
     max_s: 7200  →  max_s: 300
-    line 299, column 22: phase `P050` › max_s: a condition that holds for 600 s cannot come about within 300 s
-    
+    line 298, column 22: phase `P050` › max_s: a condition that holds for 600 s cannot come about within 300 s
+
     range: { low: 36.0, high: 38.0 }  →  range: { }
-    line 316, column 24: phase `P055` › watch `temperature_watch` › range: has neither a low nor a high end, so nothing would be watched
-    
+    line 315, column 24: phase `P055` › watch `temperature_watch` › range: has neither a low nor a high end, so nothing would be watched
+
     sign: verified  →  sign: performed
-    line 235, column 19: phase `P010` › sign: line clearance has to be signed at least `verified`
+    line 234, column 19: phase `P010` › sign: line clearance has to be signed at least `verified`
     "#);
 }
 
@@ -218,51 +218,51 @@ fn expressions() {
         (DEMO, "expression: harvest_vcd * harvest_volume", "expression: yield_percent * 2"),
         (DEMO, "expression: harvest_vcd * harvest_volume", "expression: round(harvest_vcd)"),
         (DEMO, "calculate: [harvested_cells, viable_total,", "calculate: [viable_total,"),
-        (DEMO, "condition: reactor.vcd >= 0.30", "condition: reactor.vcd + 0.30"),
-        (DEMO, "condition: reactor.vcd >= 0.30", "condition: reactor.vdc >= 0.30"),
-        (DEMO, "condition: reactor.vcd >= 0.30", "condition: vcd >= 0.30"),
-        (DEMO, "condition: reactor.vcd >= 0.30", "condition: 1 > 0"),
-        (DEMO, "condition: reactor.vcd >= 0.30", "condition: \"reactor.vcd => 0.30\""),
+        (DEMO, "condition: reactor.vcd >= 0.28", "condition: reactor.vcd + 0.28"),
+        (DEMO, "condition: reactor.vcd >= 0.28", "condition: reactor.vdc >= 0.28"),
+        (DEMO, "condition: reactor.vcd >= 0.28", "condition: vcd >= 0.28"),
+        (DEMO, "condition: reactor.vcd >= 0.28", "condition: 1 > 0"),
+        (DEMO, "condition: reactor.vcd >= 0.28", "condition: \"reactor.vcd => 0.28\""),
     ]), @r#"
     expression: harvest_vcd * harvest_volume  →  expression: harvest_vcd * volume
-    line 153, column 17: parameter `harvested_cells` › expression: there is no parameter `volume` in the formula
+    line 152, column 17: parameter `harvested_cells` › expression: there is no parameter `volume` in the formula
 
     expression: harvest_vcd * harvest_volume  →  expression: harvest_vcd > 1
-    line 153, column 17: parameter `harvested_cells` › expression: is true or false; a calculation gives a number
+    line 152, column 17: parameter `harvested_cells` › expression: is true or false; a calculation gives a number
 
     expression: harvest_vcd * harvest_volume  →  expression: harvest_vcd * reactor.weight
-    line 153, column 17: parameter `harvested_cells` › expression: names the tag `reactor.weight`; a calculation uses parameters: record the tag as one first
+    line 152, column 17: parameter `harvested_cells` › expression: names the tag `reactor.weight`; a calculation uses parameters: record the tag as one first
 
     expression: harvest_vcd * harvest_volume  →  expression: harvested_cells + 1
-    line 153, column 17: parameter `harvested_cells` › expression: `harvested_cells` is calculated from itself
+    line 152, column 17: parameter `harvested_cells` › expression: `harvested_cells` is calculated from itself
 
     expression: harvest_vcd * harvest_volume  →  expression: yield_percent * 2
-    line 153, column 17: parameter `harvested_cells` › expression: `harvested_cells` and `yield_percent` are calculated from each other, in a circle
-    line 561, column 27: phase `P150` › item `harvested_cells`: `harvested_cells` is calculated from `yield_percent`, which has no value yet at this point
+    line 152, column 17: parameter `harvested_cells` › expression: `harvested_cells` and `yield_percent` are calculated from each other, in a circle
+    line 560, column 27: phase `P150` › item `harvested_cells`: `harvested_cells` is calculated from `yield_percent`, which has no value yet at this point
 
     expression: harvest_vcd * harvest_volume  →  expression: round(harvest_vcd)
-    line 153, column 17: parameter `harvested_cells` › expression: column 6 of the expression: a result is rounded once, to the decimals of its parameter; leave `round` out
+    line 152, column 17: parameter `harvested_cells` › expression: column 6 of the expression: a result is rounded once, to the decimals of its parameter; leave `round` out
 
     calculate: [harvested_cells, viable_total,  →  calculate: [viable_total,
-    line 147, column 5: parameter `harvested_cells`: is never calculated: no phase names it
-    line 561, column 41: phase `P150` › item `yield_percent`: `yield_percent` is calculated from `harvested_cells`, which has no value yet at this point
-    line 561, column 56: phase `P150` › item `population_doublings`: `population_doublings` is calculated from `harvested_cells`, which has no value yet at this point
+    line 146, column 5: parameter `harvested_cells`: is never calculated: no phase names it
+    line 560, column 41: phase `P150` › item `yield_percent`: `yield_percent` is calculated from `harvested_cells`, which has no value yet at this point
+    line 560, column 56: phase `P150` › item `population_doublings`: `population_doublings` is calculated from `harvested_cells`, which has no value yet at this point
 
-    condition: reactor.vcd >= 0.30  →  condition: reactor.vcd + 0.30
-    line 469, column 26: phase `P120` › condition: is a number; a condition is true or false, such as `reactor.glucose < 4.5`
+    condition: reactor.vcd >= 0.28  →  condition: reactor.vcd + 0.28
+    line 468, column 26: phase `P120` › condition: is a number; a condition is true or false, such as `reactor.glucose < 4.5`
 
-    condition: reactor.vcd >= 0.30  →  condition: reactor.vdc >= 0.30
-    line 469, column 26: phase `P120` › condition: `vdc` is not among the tags that the recipe requires of `reactor`; add it there, or correct the name
+    condition: reactor.vcd >= 0.28  →  condition: reactor.vdc >= 0.28
+    line 468, column 26: phase `P120` › condition: `vdc` is not among the tags that the recipe requires of `reactor`; add it there, or correct the name
 
-    condition: reactor.vcd >= 0.30  →  condition: vcd >= 0.30
-    line 469, column 26: phase `P120` › condition: `vcd` is not a tag; a condition compares tags of equipment, written role.tag
-    line 469, column 26: phase `P120` › condition: names no tag of any equipment, so it would never change
+    condition: reactor.vcd >= 0.28  →  condition: vcd >= 0.28
+    line 468, column 26: phase `P120` › condition: `vcd` is not a tag; a condition compares tags of equipment, written role.tag
+    line 468, column 26: phase `P120` › condition: names no tag of any equipment, so it would never change
 
-    condition: reactor.vcd >= 0.30  →  condition: 1 > 0
-    line 469, column 26: phase `P120` › condition: names no tag of any equipment, so it would never change
+    condition: reactor.vcd >= 0.28  →  condition: 1 > 0
+    line 468, column 26: phase `P120` › condition: names no tag of any equipment, so it would never change
 
-    condition: reactor.vcd >= 0.30  →  condition: "reactor.vcd => 0.30"
-    line 469, column 26: phase `P120` › condition: is not a complete expression; something is wrong in its column 13, at `=> 0.30`
+    condition: reactor.vcd >= 0.28  →  condition: "reactor.vcd => 0.28"
+    line 468, column 26: phase `P120` › condition: is not a complete expression; something is wrong in its column 13, at `=> 0.28`
     "#);
 }
 

@@ -77,7 +77,7 @@ fn a_condition_with_a_value_that_is_not_good_is_unknown_never_true() {
 }
 
 #[test]
-fn the_minus_of_a_tag_is_written_as_underscore() {
+fn a_condition_lists_its_tags() {
     let condition = Expression::parse("incubator.temperature_setpoint > 36.0").unwrap();
     assert_eq!(condition.tags().iter().next(), Some(&tag("incubator.temperature_setpoint")));
 }
