@@ -1,0 +1,119 @@
+//! A facility file (YAML) becomes a list of items, or one error with its line, its field and what to do.
+//!
+//! It judges form only: fields, ids, numbers. Whether the items fit each other is judged where the change is proposed
+//! (`decide.rs`); whether a device template has a tag, by whoever knows the templates.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::tenant::{Agreement, Equipment, FacilityItem, FacilityName, Person, Suite, Tenant, Terminal};
+
+/// Largest facility file, in bytes.
+pub const FACILITY_BYTES_MAX: usize = 4 << 20;
+
+/// Why a facility file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FacilityReadError {
+    /// Too large to be one.
+    #[error("the file has {bytes} bytes; a facility file has at most {FACILITY_BYTES_MAX}: is it the right file?")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not the form of a facility file; the sentence names line, column and field.
+    #[error("{sentence}; correct the file and run the command again")]
+    Form {
+        /// What is wrong, where.
+        sentence: String,
+    },
+    /// The same item stands in it twice.
+    #[error("{kind} {id} is written twice; remove one of them")]
+    Twice {
+        /// Its kind.
+        kind: String,
+        /// Its id.
+        id: String,
+    },
+}
+
+/// The file: one list per kind of item.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FacilityFile {
+    #[serde(default)]
+    name: Option<FacilityName>,
+    #[serde(default)]
+    tenants: Vec<Tenant>,
+    #[serde(default)]
+    agreements: Vec<Agreement>,
+    #[serde(default)]
+    suites: Vec<Suite>,
+    #[serde(default)]
+    terminals: Vec<Terminal>,
+    #[serde(default)]
+    equipment: Vec<Equipment>,
+    #[serde(default)]
+    people: Vec<Person>,
+}
+
+/// Reads the items of a facility file.
+///
+/// # Errors
+/// [`FacilityReadError`] says where the file is wrong and what to do.
+pub fn read_facility(text: &str) -> Result<Vec<FacilityItem>, FacilityReadError> {
+    if text.len() > FACILITY_BYTES_MAX {
+        return Err(FacilityReadError::TooLarge { bytes: text.len() });
+    }
+    let file: FacilityFile = serde_saphyr::from_str(text).map_err(|error| {
+        let line = error.location().map_or_else(String::new, |at| format!("line {}: ", at.line()));
+        let said = error.to_string();
+        let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
+        FacilityReadError::Form { sentence: format!("{line}{}", first.trim_end_matches('.')) }
+    })?;
+    let items: Vec<FacilityItem> = file
+        .name
+        .into_iter()
+        .map(FacilityItem::Name)
+        .chain(file.tenants.into_iter().map(FacilityItem::Tenant))
+        .chain(file.suites.into_iter().map(FacilityItem::Suite))
+        .chain(file.agreements.into_iter().map(FacilityItem::Agreement))
+        .chain(file.terminals.into_iter().map(FacilityItem::Terminal))
+        .chain(file.equipment.into_iter().map(|unit| FacilityItem::Equipment(Box::new(unit))))
+        .chain(file.people.into_iter().map(FacilityItem::Person))
+        .collect();
+    let mut seen = BTreeSet::new();
+    match items.iter().map(FacilityItem::key).find(|key| !seen.insert(key.clone())) {
+        Some(key) => Err(FacilityReadError::Twice { kind: key.kind, id: key.id }),
+        None => Ok(items),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TENANTS: &str = "tenants:\n  - id: TEN-A\n    name: { ja: あ, en: A }\n";
+
+    #[test]
+    fn a_file_becomes_items() {
+        let items = read_facility(TENANTS).unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0].key().id, "TEN-A");
+    }
+
+    #[test]
+    fn an_error_says_line_and_field() {
+        let wrong = TENANTS.replace("name:", "nmae:");
+        let said = read_facility(&wrong).unwrap_err().to_string();
+        assert!(said.contains("line 3") && said.contains("nmae"), "{said}");
+        let said = read_facility("tenants:\n  - id: \"TEN A\"\n    name: { ja: あ, en: A }\n").unwrap_err().to_string();
+        assert!(said.contains("line 2") && said.contains("tenant id"), "{said}");
+    }
+
+    #[test]
+    fn an_item_written_twice_is_named() {
+        let twice = format!("{TENANTS}  - id: TEN-A\n    name: {{ ja: い, en: B }}\n");
+        assert!(read_facility(&twice).unwrap_err().to_string().contains("tenant TEN-A is written twice"));
+    }
+}
