@@ -227,10 +227,9 @@ impl<'a> Outcome<'a> {
             Rejection::new("S88-01", said.ja, said.en)
         })?;
         self.change(Some(command), step.to, step.row, text);
-        if self.state != State::Running {
-            if let Some(step) = auto(self.state) {
-                self.change(None, step.to, step.row, None);
-            }
+        let follows = (self.state != State::Running).then(|| auto(self.state)).flatten();
+        if let Some(step) = follows {
+            self.change(None, step.to, step.row, None);
         }
         Ok(())
     }

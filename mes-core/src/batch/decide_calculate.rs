@@ -193,12 +193,11 @@ fn input(batch: &Batch, phase: &Phase, item: &ItemId, fresh: &Fresh) -> Option<(
     let upto = order.iter().position(|id| **id == phase.id).map_or(order.len(), |at| at + 1);
     let at = |id: &PhaseId| match fresh.get(&(id.clone(), item.clone())) {
         Some((value, version)) => Some((*value, format!("v{version}"))),
-        None => match batch.phases.get(id)?.items.get(item)? {
-            known => match &known.value {
-                ItemValue::Quantity(quantity) => Some((quantity.value, format!("v{}", known.version))),
-                ItemValue::Confirmed | ItemValue::Code(_) | ItemValue::ConditionMet => None,
-            },
-        },
+        None => {
+            let known = batch.phases.get(id)?.items.get(item)?;
+            let ItemValue::Quantity(quantity) = &known.value else { return None };
+            Some((quantity.value, format!("v{}", known.version)))
+        }
     };
     let recorded = order.into_iter().take(upto).rev().find_map(at);
     recorded.or_else(|| {

@@ -52,7 +52,7 @@ fn point(run: &PhaseRun, item: &ItemId) -> Point {
 }
 
 /// Whether a set-point is on the device, by read-back or by what a person saw there.
-pub(super) fn point_settled(_batch: &Batch, run: &PhaseRun, item: &ItemId) -> bool {
+pub(super) fn point_settled(run: &PhaseRun, item: &ItemId) -> bool {
     matches!(point(run, item), Point::Settled)
 }
 

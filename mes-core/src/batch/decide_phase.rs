@@ -148,14 +148,14 @@ pub(super) fn complete(batch: &Batch, id: &PhaseId, ctx: &Context<'_>) -> Result
             format!("Phase {id} is completed by signing. The performer has to sign it."),
         ));
     }
-    all_there(batch, phase, run)?;
+    all_there(phase, run)?;
     no_countersign(run, None)?;
     Ok(vec![BatchEvent::PhaseCompleted { phase: id.clone() }])
 }
 
 /// Refuses with the list of what is still missing in a phase.
-pub(super) fn all_there(batch: &Batch, phase: &Phase, run: &PhaseRun) -> Result<(), Rejection> {
-    let missing = missing(batch, phase, run);
+pub(super) fn all_there(phase: &Phase, run: &PhaseRun) -> Result<(), Rejection> {
+    let missing = missing(phase, run);
     if missing.is_empty() {
         return Ok(());
     }
@@ -168,7 +168,7 @@ pub(super) fn all_there(batch: &Batch, phase: &Phase, run: &PhaseRun) -> Result<
 }
 
 /// The ids of what a phase still lacks before it can be signed or completed.
-pub(super) fn missing(batch: &Batch, phase: &Phase, run: &PhaseRun) -> Vec<String> {
+pub(super) fn missing(phase: &Phase, run: &PhaseRun) -> Vec<String> {
     let unrecorded = |id: &&ItemId| !run.items.contains_key(*id);
     let names = |ids: Vec<&ItemId>| ids.into_iter().map(ToString::to_string).collect();
     match &phase.kind {
@@ -182,7 +182,7 @@ pub(super) fn missing(batch: &Batch, phase: &Phase, run: &PhaseRun) -> Vec<Strin
         PhaseKind::IdentityCheck if run.items.keys().any(|id| id.as_str() == IDENTITY_ITEM) => Vec::new(),
         PhaseKind::IdentityCheck => vec![IDENTITY_ITEM.to_owned()],
         PhaseKind::Set { points } => {
-            names(points.iter().map(|point| &point.item).filter(|item| !point_settled(batch, run, item)).collect())
+            names(points.iter().map(|point| &point.item).filter(|item| !point_settled(run, item)).collect())
         }
         PhaseKind::Wait { .. } if run.condition_met => Vec::new(),
         PhaseKind::Wait { condition, .. } => vec![condition.clone()],

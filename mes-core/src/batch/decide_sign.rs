@@ -121,7 +121,7 @@ fn phase_signed(
     let done = || BatchEvent::PhaseCompleted { phase: id.clone() };
     match (meaning, phase.sign, run.status) {
         (Meaning::Performed, SignOff::Performed | SignOff::Verified, PhaseStatus::Running) => {
-            all_there(batch, phase, run)?;
+            all_there(phase, run)?;
             no_countersign(run, Some(signer))?;
             let performers: Vec<&PersonId> = run.items.values().filter_map(|item| item.performer.as_ref()).collect();
             if !performers.is_empty() && !performers.contains(&signer) {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    access::{Meaning, Signature, SignatureStatus, Subject, Who},
+    access::{Actor, Meaning, Signature, SignatureStatus, Subject, Who},
     batch::{
         Batch, BatchEvent, Correction, Deviation, DeviationCause, IssuedBatch, Lifecycle, PhaseRun, PhaseStatus,
         RecordedItem, Remark, ReviewKind, Source, WriteStatus,
@@ -37,7 +37,6 @@ impl EventMeta<'_> {
     }
     /// Whether the actor's role in effect is one of the production department's.
     fn in_production(&self) -> bool {
-        use crate::access::Actor;
         match &self.who.actor {
             Actor::Person { role, .. } => matches!(role, Some(Role::Op | Role::Chk | Role::Sup | Role::Mm)),
             Actor::System { .. } => false,
@@ -205,10 +204,9 @@ impl Batch {
             run.completed_at = Some(at);
         });
         let next = self.issued.recipe.phases().skip_while(|p| p.id != *phase).nth(1).map(|p| p.id.clone());
-        if let Some(run) = next.and_then(|next| self.phases.get_mut(&next)) {
-            if run.status == PhaseStatus::Waiting {
-                run.status = PhaseStatus::Ready;
-            }
+        let waiting = next.and_then(|next| self.phases.get_mut(&next)).filter(|run| run.status == PhaseStatus::Waiting);
+        if let Some(run) = waiting {
+            run.status = PhaseStatus::Ready;
         }
     }
 
@@ -379,9 +377,10 @@ impl Batch {
             | BatchEvent::WriteRequested { .. }
             | BatchEvent::SignatureRejected { .. }
             | BatchEvent::PhaseCompleted { .. }
-            | BatchEvent::ExecutionCompleted
-            | BatchEvent::LateEntered { .. } => (true, true),
-            BatchEvent::StateChanged { .. } | BatchEvent::DeviationOpened { .. } => (true, meta.in_production()),
+            | BatchEvent::ExecutionCompleted => (true, true),
+            BatchEvent::StateChanged { .. } | BatchEvent::DeviationOpened { .. } | BatchEvent::LateEntered { .. } => {
+                (true, meta.in_production())
+            }
             BatchEvent::Signed { signature, .. } => {
                 let phase = matches!(
                     signature.subject,
@@ -393,9 +392,9 @@ impl Batch {
             BatchEvent::WriteResolved { .. }
             | BatchEvent::ConditionMet { .. }
             | BatchEvent::LimitReturned { .. }
-            | BatchEvent::LinkChanged { .. }
-            | BatchEvent::Commented { .. } => (true, false),
+            | BatchEvent::LinkChanged { .. } => (true, false),
             BatchEvent::Issued { .. }
+            | BatchEvent::Commented { .. }
             | BatchEvent::AuditTrailReviewed { .. }
             | BatchEvent::Reviewed { .. }
             | BatchEvent::Released { .. }
@@ -404,10 +403,9 @@ impl Batch {
         };
         if act {
             self.last_act_seq = meta.stream_seq;
-        }
-        if act && !matches!(event, BatchEvent::Commented { .. }) {
             note(&mut self.actors, meta.person());
         }
+
         if production {
             note(&mut self.production, meta.person());
         }
