@@ -62,12 +62,13 @@ fn rows(action: Action) -> &'static [(Role, Staff)] {
         A::IssueBatch | A::ReviewProduction => &[(R::Sup, S::Maker)],
         A::Execute | A::CompleteExecution => &[(R::Op, S::Maker), (R::Chk, S::Maker), (R::Sup, S::Maker)],
         A::Verify => &[(R::Chk, S::Maker), (R::Sup, S::Maker)],
+        // In this order: whoever is a checker too corrects as a checker, not within the narrower limits of an operator.
         A::Correct | A::Hold => &[
-            (R::Op, S::Maker),
-            (R::Chk, S::Maker),
             (R::Sup, S::Maker),
+            (R::Chk, S::Maker),
             (R::Qa, S::FacilityAsMaker),
             (R::Tqa, S::Tenant),
+            (R::Op, S::Maker),
         ],
         A::VerifyCorrection => {
             &[(R::Chk, S::Maker), (R::Sup, S::Maker), (R::Qa, S::FacilityAsMaker), (R::Tqa, S::Tenant)]

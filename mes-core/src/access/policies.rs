@@ -10,7 +10,7 @@ use cedar_policy::{
 };
 
 use crate::{
-    access::{Action, Rejection, Resource, Side, needed},
+    access::{Action, Rejection, Resource, Side, needed, roles_for},
     clock::Timestamp,
     id::{PersonId, TenantId},
     journal::{Hash, encode::sha256},
@@ -121,8 +121,7 @@ impl Policies {
                 "This account is not in use. Ask the system administrator.",
             ));
         };
-        let mut grants: Vec<&RoleGrant> = person.roles.iter().collect();
-        grants.sort();
+        let grants = in_order(person, action, resource);
         let mut forbidden = None;
         for grant in &grants {
             match self.ask(person, grant, action, resource, now)? {
@@ -195,6 +194,18 @@ impl Policies {
             }
         }
     }
+}
+
+/// A person's grants in the order in which they are tried: that of the table of duties, so that both name the same role.
+fn in_order<'a>(person: &'a Person, action: Action, resource: &Resource) -> Vec<&'a RoleGrant> {
+    let rows = match resource {
+        Resource::Batch(facts) => roles_for(action, &facts.agreement),
+        Resource::Recipe { .. } | Resource::Booking { .. } | Resource::Facility { .. } => Vec::new(),
+    };
+    let place = |grant: &RoleGrant| rows.iter().position(|(role, _)| *role == grant.role).unwrap_or(rows.len());
+    let mut grants: Vec<&RoleGrant> = person.roles.iter().collect();
+    grants.sort_by_key(|grant| (place(grant), *grant));
+    grants
 }
 
 fn no_role(action: Action, resource: &Resource) -> Rejection {
