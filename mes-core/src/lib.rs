@@ -10,4 +10,6 @@ pub mod id;
 pub mod isa88;
 pub mod journal;
 pub mod quantity;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod tenant;

@@ -42,7 +42,7 @@ pub enum SealError {
         tag: TagId,
         /// Why.
         #[source]
-        cause: ChunkError,
+        cause: Box<ChunkError>,
     },
     /// A chunk is missing.
     #[error("the chunk of {tag} from {from} ({hash}) is missing")]
@@ -114,7 +114,7 @@ pub fn seal(period: Period, samples: Vec<Sample>) -> Result<(SealedSamples, Vec<
         samples.sort_by_key(|sample| sample.receive_time);
         for piece in samples.chunks(CHUNK_SAMPLES_MAX) {
             let chunk = Chunk::encode(&tag, piece);
-            chunks.push(chunk.map_err(|cause| SealError::Chunk { tag: tag.clone(), cause })?);
+            chunks.push(chunk.map_err(|cause| SealError::Chunk { tag: tag.clone(), cause: Box::new(cause) })?);
         }
     }
     let references: Vec<ChunkRef> = chunks.iter().map(|chunk| chunk.reference.clone()).collect();
@@ -141,7 +141,8 @@ pub fn verify<'a>(
         if sha256(&[bytes]) != stated.hash {
             return Err(SealError::Changed { tag, from });
         }
-        let (found, samples) = Chunk::decode(bytes).map_err(|cause| SealError::Chunk { tag: tag.clone(), cause })?;
+        let (found, samples) =
+            Chunk::decode(bytes).map_err(|cause| SealError::Chunk { tag: tag.clone(), cause: Box::new(cause) })?;
         if found != *stated {
             return Err(SealError::Misstated { tag, from });
         }
