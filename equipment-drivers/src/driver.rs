@@ -56,7 +56,7 @@ pub struct DeviceConfig {
     pub user: Option<String>,
     /// Password of that user.
     pub secret: Option<Secret>,
-    /// What the facility says of its tags. Tags not named keep what the template says.
+    /// What the facility says of its tags; only these are reported. Empty: all tags, as the template has them.
     pub tags: Vec<DeviceTag>,
 }
 

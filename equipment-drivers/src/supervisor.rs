@@ -114,7 +114,7 @@ impl Fleet {
             let equipment = device.config.equipment.clone();
             links.insert(equipment.clone(), LinkControl { writes, try_again: try_again.clone() });
             let link = Link {
-                book: TagBook::new(&equipment, &device.template, clock.clone()),
+                book: TagBook::new(&equipment, &device.template, &device.config.tags, clock.clone()),
                 device,
                 outbox: Outbox::new(reports.clone()),
                 writes: queue,

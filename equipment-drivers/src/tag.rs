@@ -12,12 +12,12 @@ use mes_core::{
 };
 
 use crate::{
-    driver::Reading,
+    driver::{DeviceTag, Reading},
     template::{TagTemplate, Template},
 };
 
 /// An unchanged value is reported again after this long, in seconds of wall time, so that silence is never ambiguous.
-const UNCHANGED_REPORT_S: f64 = 10.0;
+const UNCHANGED_REPORT_S: f64 = 4.0;
 /// Largest accepted difference between the device's clock and ours, in seconds (of wall time at a clock rate of 1).
 const CLOCK_SKEW_MAX_S: i64 = 30;
 /// After a change of the clock's rate, source times of the old rate are expected for this long, in seconds of wall time.
@@ -26,6 +26,8 @@ const RATE_MEMORY_S: u64 = 10;
 #[derive(Debug)]
 struct TagState {
     id: TagId,
+    /// The facility has such a tag; others are read along, and not reported.
+    known: bool,
     range: Option<[f64; 2]>,
     stale_after: Duration,
     seq: u64,
@@ -62,9 +64,10 @@ fn seconds(s: f64) -> Duration {
 }
 
 impl TagBook {
-    pub(crate) fn new(equipment: &EquipmentId, template: &Template, clock: Clock) -> Self {
+    pub(crate) fn new(equipment: &EquipmentId, template: &Template, known: &[DeviceTag], clock: Clock) -> Self {
         let state = |tag: &TagTemplate| TagState {
             id: TagId::new(equipment.clone(), tag.name.clone()),
+            known: known.is_empty() || known.iter().any(|one| one.name == tag.name),
             range: tag.range,
             stale_after: seconds(tag.stale_after_s),
             seq: 0,
@@ -108,7 +111,7 @@ impl TagBook {
             tag.value = reading.value.or_else(|| tag.value.take());
             tag.quality = quality;
             tag.overflow |= reading.overflow;
-            if !same || tag.is_due(wall) {
+            if tag.known && (!same || tag.is_due(wall)) {
                 samples.push(tag.report(now, wall));
             }
         }
@@ -132,7 +135,9 @@ impl TagBook {
             let silent = tag.fresh_at.is_some_and(|at| wall.duration_since(at) > tag.stale_after);
             if (silent || frozen) && tag.quality.grade != Grade::Bad {
                 tag.quality = Quality::bad(Cause::Stale);
-                samples.push(tag.report(now, wall));
+                if tag.known {
+                    samples.push(tag.report(now, wall));
+                }
             }
         }
         samples
@@ -152,7 +157,9 @@ impl TagBook {
         for tag in self.tags.iter_mut().filter(|tag| tag.quality != down || tag.seq == 0) {
             tag.quality = down.clone();
             tag.fresh_at = None;
-            samples.push(tag.report(now, wall));
+            if tag.known {
+                samples.push(tag.report(now, wall));
+            }
         }
         samples
     }
@@ -171,6 +178,7 @@ impl TagBook {
         let refused: Vec<_> = self
             .tags
             .iter()
+            .filter(|tag| tag.known)
             .filter_map(|tag| match &tag.quality.cause {
                 Some(Cause::Device(code)) => Some(format!("{} ({code})", tag.id.name)),
                 _ => None,
@@ -256,12 +264,14 @@ impl TagState {
 
 #[cfg(test)]
 mod tests {
+    use mes_core::quantity::{Range, Unit};
+
     use super::*;
     use crate::template::Templates;
 
     fn book(clock: &Clock) -> TagBook {
         let template = Templates::built_in().unwrap().get("lads-bioreactor").unwrap();
-        TagBook::new(&"BR-01".parse().unwrap(), &template, clock.clone())
+        TagBook::new(&"BR-01".parse().unwrap(), &template, &[], clock.clone())
     }
 
     fn reading(book: &TagBook, tag: &str, value: f64, source_time: Option<Timestamp>) -> Reading {
@@ -282,6 +292,21 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_that_the_facility_does_not_have_is_not_reported() {
+        let template = Templates::built_in().unwrap().get("lads-bioreactor").unwrap();
+        let known = DeviceTag {
+            name: "temperature".parse().unwrap(),
+            unit: Unit("Cel".to_owned()),
+            range: Range::default(),
+            stale_after_s: 10,
+        };
+        let mut book = TagBook::new(&"BR-01".parse().unwrap(), &template, &[known], Clock::real());
+        let readings = vec![reading(&book, "temperature", 37.0, None), reading(&book, "heartbeat", 1.0, None)];
+        assert_eq!(book.accept(readings).len(), 1);
+        assert_eq!(book.link_down().len(), 1);
+    }
+
+    #[test]
     fn behind_a_dead_link_every_tag_is_bad_once_and_keeps_its_last_value_only_as_such() {
         let mut book = book(&Clock::real());
         let readings = vec![reading(&book, "temperature", 37.0, None)];
@@ -298,7 +323,7 @@ mod tests {
     fn a_silent_tag_is_stale_at_its_own_limit() {
         let text = "name: t\nsummary: s\nprotocol: opc_ua\npoll_s: 0.001\nopc_ua: { namespace: u, publishing_ms: 1 }\ntags:\n  - { name: a, unit: Cel, access: read, stale_after_s: 0.02, opc_ua: { node: a } }\n  - { name: b, unit: Cel, access: read, stale_after_s: 3600, opc_ua: { node: b } }\n";
         let template = Template::parse("t.yaml", text).unwrap();
-        let mut book = TagBook::new(&"X".parse().unwrap(), &template, Clock::real());
+        let mut book = TagBook::new(&"X".parse().unwrap(), &template, &[], Clock::real());
         let readings = vec![reading(&book, "a", 1.0, None), reading(&book, "b", 1.0, None)];
         assert_eq!(book.accept(readings).len(), 2);
         let stale = loop {

@@ -49,78 +49,62 @@ const fn takes(
     Point { tag, path, data_type: DataTypeId::Double, value, command: Some(command) }
 }
 
+const fn switch(
+    tag: &'static str,
+    path: &'static str,
+    value: fn(&View) -> Variant,
+    command: fn(&Variant) -> Option<Command>,
+) -> Point {
+    Point { tag, path, data_type: DataTypeId::Int32, value, command: Some(command) }
+}
+
 fn number(variant: &Variant) -> Option<f64> {
     if let Variant::Double(number) = variant { Some(*number) } else { None }
 }
 
-pub(super) static POINTS: [Point; 24] = [
+fn order(on: bool) -> Variant {
+    Variant::Int32(i32::from(on))
+}
+
+/// 1 is on, 0 is off, all else is no order.
+fn ordered(variant: &Variant) -> Option<bool> {
+    match variant {
+        Variant::Int32(0) => Some(false),
+        Variant::Int32(1) => Some(true),
+        _ => None,
+    }
+}
+
+#[rustfmt::skip] // One line per node.
+pub(super) static POINTS: [Point; 26] = [
     shows("temperature", "Vessel/Temperature/CurrentValue", |v| v.shown.temperature_cel.into()),
-    takes(
-        "temperature_setpoint",
-        "Vessel/Temperature/TargetValue",
-        |v| v.targets.temperature_cel.into(),
-        |w| number(w).map(Command::Temperature),
-    ),
+    takes("temperature-setpoint", "Vessel/Temperature/TargetValue", |v| v.targets.temperature_cel.into(), |w| number(w).map(Command::Temperature)),
     shows("ph", "Vessel/pH/CurrentValue", |v| v.shown.ph.into()),
-    takes("ph_setpoint", "Vessel/pH/TargetValue", |v| v.targets.ph.into(), |w| number(w).map(Command::Ph)),
-    shows("dissolved_oxygen", "Vessel/DO/CurrentValue", |v| v.shown.oxygen_percent.into()),
-    takes(
-        "dissolved_oxygen_setpoint",
-        "Vessel/DO/TargetValue",
-        |v| v.targets.oxygen_percent.into(),
-        |w| number(w).map(Command::Oxygen),
-    ),
+    takes("ph-setpoint", "Vessel/pH/TargetValue", |v| v.targets.ph.into(), |w| number(w).map(Command::Ph)),
+    shows("do", "Vessel/DO/CurrentValue", |v| v.shown.oxygen_percent.into()),
+    takes("do-setpoint", "Vessel/DO/TargetValue", |v| v.targets.oxygen_percent.into(), |w| number(w).map(Command::Oxygen)),
     shows("agitation", "Vessel/Agitation/CurrentValue", |v| v.shown.agitation_rpm.into()),
-    takes(
-        "agitation_setpoint",
-        "Vessel/Agitation/TargetValue",
-        |v| v.targets.agitation_rpm.into(),
-        |w| number(w).map(Command::Agitation),
-    ),
+    takes("agitation-setpoint", "Vessel/Agitation/TargetValue", |v| v.targets.agitation_rpm.into(), |w| number(w).map(Command::Agitation)),
     shows("vcd", "Vessel/VCD/SensorValue", |v| v.shown.vcd.into()),
     shows("viability", "Vessel/Viability/SensorValue", |v| v.shown.viability_percent.into()),
     shows("glucose", "Vessel/GlucoseRaman/SensorValue", |v| v.shown.glucose_mmol_l.into()),
     shows("lactate", "Vessel/LactateRaman/SensorValue", |v| v.shown.lactate_mmol_l.into()),
     shows("weight", "Vessel/Weight/SensorValue", |v| v.shown.weight_kg.into()),
-    shows("feed_rate", "Vessel/FeedPump/CurrentValue", |v| v.shown.feed_ml_h.into()),
-    takes(
-        "feed_rate_setpoint",
-        "Vessel/FeedPump/TargetValue",
-        |v| v.targets.feed_ml_h.into(),
-        |w| number(w).map(Command::Feed),
-    ),
-    shows("feed_total", "Vessel/FeedPump/TotalizedValue", |v| v.shown.feed_total_ml.into()),
-    takes("feed_bolus", "Vessel/FeedPump/BolusVolume", |v| v.bolus_ml.into(), |w| number(w).map(Command::Bolus)),
-    shows("harvest_rate", "Vessel/HarvestPump/CurrentValue", |v| v.shown.harvest_ml_h.into()),
-    takes(
-        "harvest_rate_setpoint",
-        "Vessel/HarvestPump/TargetValue",
-        |v| v.targets.harvest_ml_h.into(),
-        |w| number(w).map(Command::Harvest),
-    ),
-    shows("harvest_total", "Vessel/HarvestPump/TotalizedValue", |v| v.shown.harvest_total_ml.into()),
+    shows("feed-rate", "Vessel/FeedPump/CurrentValue", |v| v.shown.feed_ml_h.into()),
+    takes("feed-rate-setpoint", "Vessel/FeedPump/TargetValue", |v| v.targets.feed_ml_h.into(), |w| number(w).map(Command::Feed)),
+    shows("feed-total", "Vessel/FeedPump/TotalizedValue", |v| v.shown.feed_total_ml.into()),
+    takes("feed", "Vessel/FeedPump/BolusVolume", |v| v.bolus_ml.into(), |w| number(w).map(Command::Bolus)),
+    switch("harvest", "Vessel/HarvestPump/Command", |v| order(v.targets.harvesting), |w| ordered(w).map(Command::Harvest)),
+    shows("harvest-rate", "Vessel/HarvestPump/CurrentValue", |v| v.shown.harvest_ml_h.into()),
+    shows("harvest-total", "Vessel/HarvestPump/TotalizedValue", |v| v.shown.harvest_total_ml.into()),
     takes("inoculum", "Vessel/Inoculum/TargetValue", |v| v.inoculum.into(), |w| number(w).map(Command::Inoculate)),
-    Point {
-        tag: "run",
-        path: "Vessel/Run",
-        data_type: DataTypeId::Boolean,
-        value: |v| v.running.into(),
-        command: Some(|w| if let Variant::Boolean(run) = w { Some(Command::Run(*run)) } else { None }),
-    },
-    Point {
-        tag: "state",
-        path: "Vessel/FunctionalUnitState",
-        data_type: DataTypeId::String,
-        value: |v| Variant::String(UAString::from(if v.running { "Running" } else { "Stopped" })),
-        command: None,
-    },
-    Point {
-        tag: "heartbeat",
-        path: "Heartbeat",
-        data_type: DataTypeId::UInt32,
-        value: |v| v.beat.into(),
-        command: None,
-    },
+    switch("run-command", "Vessel/Command", |v| order(v.running), |w| ordered(w).map(Command::Run)),
+    Point { tag: "run-state", path: "Vessel/RunState", data_type: DataTypeId::Int32, value: |v| order(v.running), command: None },
+    Point { tag: "sparger", path: "Vessel/Sparger/TargetValue", data_type: DataTypeId::Boolean, value: |v| v.targets.sparging.into(),
+        command: Some(|w| if let Variant::Boolean(on) = w { Some(Command::Sparge(*on)) } else { None }) },
+    Point { tag: "state", path: "Vessel/FunctionalUnitState", data_type: DataTypeId::String,
+        value: |v| Variant::String(UAString::from(if v.running { "Running" } else { "Stopped" })), command: None },
+    Point { tag: "heartbeat", path: "Heartbeat", data_type: DataTypeId::UInt32, value: |v| v.beat.into(), command: None },
 ];
 
 /// The node of a path below the device.

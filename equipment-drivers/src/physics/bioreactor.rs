@@ -20,6 +20,8 @@ pub const MEDIUM_GLUCOSE_MMOL_L: f64 = 5.6;
 pub const FEED_GLUCOSE_MMOL_L: f64 = 150.0;
 /// Flow of a bolus, mL/h.
 pub const BOLUS_ML_H: f64 = 1200.0;
+/// Flow of the harvest pump, mL/h.
+pub const HARVEST_ML_H: f64 = 3000.0;
 /// Room temperature, °C.
 const ROOM_CEL: f64 = 22.0;
 /// Growth rate at best, per hour; with every limit of a real culture, cells double in about 42 h.
@@ -50,8 +52,10 @@ pub struct Targets {
     pub agitation_rpm: f64,
     /// Continuous feed, mL/h (0 to 2000).
     pub feed_ml_h: f64,
-    /// Harvest, mL/h (0 to 10000).
-    pub harvest_ml_h: f64,
+    /// Whether the harvest pump is ordered to run.
+    pub harvesting: bool,
+    /// Whether gas goes through the liquid; otherwise over it only.
+    pub sparging: bool,
 }
 
 /// A command to the vessel.
@@ -69,8 +73,10 @@ pub enum Command {
     Feed(f64),
     /// One dose of feed, mL; 0 stops a dose.
     Bolus(f64),
-    /// Harvest pump, mL/h.
-    Harvest(f64),
+    /// Start or stop the harvest pump.
+    Harvest(bool),
+    /// Gas through the liquid, or over it only.
+    Sparge(bool),
     /// Cells put in, 10^6.
     Inoculate(f64),
     /// Start or stop the control loops.
@@ -198,7 +204,8 @@ impl Bioreactor {
                 oxygen_percent: 50.0,
                 agitation_rpm: 60.0,
                 feed_ml_h: 0.0,
-                harvest_ml_h: 0.0,
+                harvesting: false,
+                sparging: true,
             },
             last_bolus_ml: 0.0,
             last_inoculum: 0.0,
@@ -243,7 +250,8 @@ impl Bioreactor {
             Command::Oxygen(value) => self.targets.oxygen_percent = within(value, 0.0, 200.0)?,
             Command::Agitation(value) => self.targets.agitation_rpm = within(value, 0.0, 600.0)?,
             Command::Feed(value) => self.targets.feed_ml_h = within(value, 0.0, 2000.0)?,
-            Command::Harvest(value) => self.targets.harvest_ml_h = within(value, 0.0, 10_000.0)?,
+            Command::Harvest(on) => self.targets.harvesting = on,
+            Command::Sparge(on) => self.targets.sparging = on,
             Command::Bolus(value) => {
                 let value = within(value, 0.0, 1000.0)?;
                 if self.contents.volume_ml + value > CAPACITY_ML {
@@ -275,7 +283,7 @@ impl Bioreactor {
         if self.contents.volume_ml < EMPTIED_ML {
             self.contents = Contents::fresh();
             self.targets.feed_ml_h = 0.0;
-            self.targets.harvest_ml_h = 0.0;
+            self.targets.harvesting = false;
         }
     }
 
@@ -318,7 +326,8 @@ impl Bioreactor {
             c.temperature = c.temperature * kept + ROOM_CEL * new;
         }
         c.volume_ml += added;
-        let taken = (self.targets.harvest_ml_h * hours).min(c.volume_ml);
+        let harvest = if self.targets.harvesting { HARVEST_ML_H * hours } else { 0.0 };
+        let taken = harvest.min(c.volume_ml);
         c.volume_ml -= taken;
         c.feed_total_ml += added;
         c.harvest_total_ml += taken;
@@ -364,7 +373,9 @@ impl Bioreactor {
         let (oxygen, carbon_dioxide, transfer) = if self.running {
             let oxygen = self.oxygen.output(self.targets.oxygen_percent - self.probe.oxygen, dt_s);
             let acid = self.carbon_dioxide.output(self.probe.ph - self.targets.ph, dt_s);
-            (oxygen, acid, 6.0 + 10.0 * (c.agitation / 100.0).powf(1.5).min(4.0))
+            let through =
+                if self.targets.sparging { 4.0 + 10.0 * (c.agitation / 100.0).powf(1.5).min(4.0) } else { 0.0 };
+            (oxygen, acid, 2.0 + through)
         } else {
             (0.2095, 0.0004, 0.5)
         };
@@ -448,6 +459,27 @@ mod tests {
     }
 
     #[test]
+    fn within_four_hours_the_vessel_is_ready_and_a_culture_keeps_it_so() {
+        for seed in 1..6 {
+            let mut reactor = started(seed);
+            reactor.command(Command::Oxygen(40.0)).unwrap();
+            after(&mut reactor, 4);
+            reactor.command(Command::Inoculate(120.0)).unwrap();
+            for hour in 0..150 {
+                if hour == 50 {
+                    reactor.command(Command::Bolus(60.0)).unwrap();
+                }
+                let s = after(&mut reactor, 1);
+                let fine = (36.3..37.6).contains(&s.temperature_cel)
+                    && (7.05..7.35).contains(&s.ph)
+                    && (30.0..60.0).contains(&s.oxygen_percent)
+                    && s.agitation_rpm > 55.0;
+                assert!(fine, "seed {seed}, hour {hour}: {s:?}");
+            }
+        }
+    }
+
+    #[test]
     fn cells_lag_then_double_in_36_to_60_hours_eating_glucose_and_a_bolus_brings_it_back() {
         for seed in 1..6 {
             let mut reactor = started(seed);
@@ -473,7 +505,7 @@ mod tests {
     fn an_emptied_vessel_is_exchanged_before_the_next_batch() {
         let mut reactor = started(3);
         reactor.command(Command::Inoculate(500.0)).unwrap();
-        reactor.command(Command::Harvest(5000.0)).unwrap();
+        reactor.command(Command::Harvest(true)).unwrap();
         let empty = after(&mut reactor, 1);
         assert!(empty.weight_kg < 0.02 && empty.harvest_total_ml > 1490.0, "{empty:?}");
         reactor.command(Command::Run(true)).unwrap();
@@ -515,7 +547,7 @@ mod tests {
         #[test]
         fn everything_stays_within_physical_bounds(
             seed: u64,
-            commands in prop::collection::vec((0..9usize, -10.0..10_010.0f64, 0i64..20), 1..24),
+            commands in prop::collection::vec((0..10usize, -10.0..10_010.0f64, 0i64..20), 1..24),
         ) {
             let mut reactor = started(seed);
             for (kind, value, hours) in commands {
@@ -526,8 +558,9 @@ mod tests {
                     3 => Command::Agitation(value % 610.0),
                     4 => Command::Feed(value % 2010.0),
                     5 => Command::Bolus(value % 1010.0),
-                    6 => Command::Harvest(value),
+                    6 => Command::Harvest(value > 1000.0),
                     7 => Command::Inoculate(value % 5010.0),
+                    8 => Command::Sparge(value > 3000.0),
                     _ => Command::Run(value > 1000.0),
                 };
                 let _ = reactor.command(command);
