@@ -52,8 +52,38 @@ pub struct Policies {
     set: PolicySet,
     schema: Schema,
     authorizer: Authorizer,
+    kinds: Kinds,
     said: BTreeMap<String, Said>,
     hash: Hash,
+}
+
+/// The names of the schema's entity types, parsed once.
+#[derive(Debug)]
+struct Kinds {
+    role: EntityTypeName,
+    person: EntityTypeName,
+    action: EntityTypeName,
+    batch: EntityTypeName,
+    recipe: EntityTypeName,
+    booking: EntityTypeName,
+    facility: EntityTypeName,
+}
+
+impl Kinds {
+    fn new() -> Result<Self, PoliciesError> {
+        let kind = |name: &str| {
+            format!("Mes::{name}").parse::<EntityTypeName>().map_err(|e| PoliciesError::Invalid(e.to_string()))
+        };
+        Ok(Self {
+            role: kind("Role")?,
+            person: kind("Person")?,
+            action: kind("Action")?,
+            batch: kind("Batch")?,
+            recipe: kind("Recipe")?,
+            booking: kind("Booking")?,
+            facility: kind("Facility")?,
+        })
+    }
 }
 
 /// What Cedar answered.
@@ -89,7 +119,7 @@ impl Policies {
             said.insert(policy.id().to_string(), Said { rule, ja, en });
         }
         let hash = sha256(&TEXTS.map(|(_, text)| text.as_bytes()));
-        Ok(Self { set, schema, authorizer: Authorizer::new(), said, hash })
+        Ok(Self { set, schema, authorizer: Authorizer::new(), kinds: Kinds::new()?, said, hash })
     }
 
     /// SHA-256 over the texts; frozen into each batch at its issue.
@@ -167,14 +197,14 @@ impl Policies {
         now: Timestamp,
     ) -> Result<Answer, PoliciesError> {
         let wrong = |what: &str| PoliciesError::Invalid(what.to_owned());
-        let (thing, thing_id) = thing(resource)?;
-        let who = principal(person, grant)?;
+        let (thing, thing_id) = self.kinds.thing(resource)?;
+        let who = self.kinds.principal(person, grant)?;
         let entities = Entities::from_entities([who, thing], None).map_err(|e| wrong(&e.to_string()))?;
         let context = Context::from_pairs([("now".to_owned(), RestrictedExpression::new_long(now.as_ms()))])
             .map_err(|e| wrong(&e.to_string()))?;
         let request = Request::new(
-            uid("Person", person.id.as_str())?,
-            uid("Action", action.name())?,
+            uid(&self.kinds.person, person.id.as_str()),
+            uid(&self.kinds.action, action.name()),
             thing_id,
             context,
             Some(&self.schema),
@@ -222,9 +252,8 @@ fn no_role(action: Action, resource: &Resource) -> Rejection {
     }
 }
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, PoliciesError> {
-    let name: EntityTypeName = format!("Mes::{kind}").parse().map_err(|e| PoliciesError::Invalid(format!("{e}")))?;
-    Ok(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
 fn code(role: Role) -> &'static str {
@@ -260,55 +289,59 @@ fn side_text(side: &Side) -> String {
     }
 }
 
-fn people(people: &[PersonId]) -> Result<RestrictedExpression, PoliciesError> {
-    let ids = people.iter().map(|id| uid("Person", id.as_str()).map(RestrictedExpression::new_entity_uid));
-    Ok(RestrictedExpression::new_set(ids.collect::<Result<Vec<_>, _>>()?))
-}
+impl Kinds {
+    fn people(&self, people: &[PersonId]) -> RestrictedExpression {
+        let ids = people.iter().map(|id| RestrictedExpression::new_entity_uid(uid(&self.person, id.as_str())));
+        RestrictedExpression::new_set(ids.collect::<Vec<_>>())
+    }
 
-fn principal(person: &Person, grant: &RoleGrant) -> Result<Entity, PoliciesError> {
-    let roles = person.roles.iter().map(|held| uid("Role", code(held.role)).map(RestrictedExpression::new_entity_uid));
-    let attributes = [
-        ("staff".to_owned(), text(side_text(&Side::of(person)))),
-        ("granted".to_owned(), text(grant.tenant.as_ref().map(tenant_text).unwrap_or_default())),
-        ("until".to_owned(), RestrictedExpression::new_long(grant.until.map_or(i64::MAX, Timestamp::as_ms))),
-        ("holds".to_owned(), RestrictedExpression::new_set(roles.collect::<Result<Vec<_>, _>>()?)),
-    ];
-    let parents = [uid("Role", code(grant.role))?];
-    let id = uid("Person", person.id.as_str())?;
-    Entity::new(id, attributes.into_iter().collect(), parents.into_iter().collect())
-        .map_err(|e| PoliciesError::Invalid(e.to_string()))
-}
+    fn principal(&self, person: &Person, grant: &RoleGrant) -> Result<Entity, PoliciesError> {
+        let held = person.roles.iter().map(|held| uid(&self.role, code(held.role)));
+        let roles = held.map(RestrictedExpression::new_entity_uid).collect::<Vec<_>>();
+        let attributes = [
+            ("staff".to_owned(), text(side_text(&Side::of(person)))),
+            ("granted".to_owned(), text(grant.tenant.as_ref().map(tenant_text).unwrap_or_default())),
+            ("until".to_owned(), RestrictedExpression::new_long(grant.until.map_or(i64::MAX, Timestamp::as_ms))),
+            ("holds".to_owned(), RestrictedExpression::new_set(roles)),
+        ];
+        let parents = [uid(&self.role, code(grant.role))];
+        let id = uid(&self.person, person.id.as_str());
+        Entity::new(id, attributes.into_iter().collect(), parents.into_iter().collect())
+            .map_err(|e| PoliciesError::Invalid(e.to_string()))
+    }
 
-fn thing(resource: &Resource) -> Result<(Entity, EntityUid), PoliciesError> {
-    let (id, attributes) = match resource {
-        Resource::Batch(facts) => (
-            uid("Batch", &facts.id)?,
-            vec![
-                ("tenant", text(tenant_text(&facts.agreement.tenant))),
-                ("maker", text(side_text(&facts.maker()))),
-                ("performers", people(&facts.performers)?),
-                ("correctors", people(&facts.correctors)?),
-                ("production", people(&facts.production)?),
-                ("actors", people(&facts.actors)?),
-                ("openers", people(&facts.openers)?),
-            ],
-        ),
-        Resource::Recipe { id, tenant, authors, approvers } => (
-            uid("Recipe", id)?,
-            vec![
-                ("tenant", text(tenant_text(tenant))),
-                ("authors", people(authors)?),
-                ("approvers", people(approvers)?),
-            ],
-        ),
-        Resource::Booking { id, tenant } => (uid("Booking", id)?, vec![("tenant", text(tenant_text(tenant)))]),
-        Resource::Facility { proposers, grantees } => {
-            (uid("Facility", "facility")?, vec![("proposers", people(proposers)?), ("grantees", people(grantees)?)])
-        }
-    };
-    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let entity = Entity::new(id.clone(), attributes, [].into_iter().collect());
-    Ok((entity.map_err(|e| PoliciesError::Invalid(e.to_string()))?, id))
+    fn thing(&self, resource: &Resource) -> Result<(Entity, EntityUid), PoliciesError> {
+        let (id, attributes) = match resource {
+            Resource::Batch(facts) => (
+                uid(&self.batch, &facts.id),
+                vec![
+                    ("tenant", text(tenant_text(&facts.agreement.tenant))),
+                    ("maker", text(side_text(&facts.maker()))),
+                    ("performers", self.people(&facts.performers)),
+                    ("correctors", self.people(&facts.correctors)),
+                    ("production", self.people(&facts.production)),
+                    ("actors", self.people(&facts.actors)),
+                    ("openers", self.people(&facts.openers)),
+                ],
+            ),
+            Resource::Recipe { id, tenant, authors, approvers } => (
+                uid(&self.recipe, id),
+                vec![
+                    ("tenant", text(tenant_text(tenant))),
+                    ("authors", self.people(authors)),
+                    ("approvers", self.people(approvers)),
+                ],
+            ),
+            Resource::Booking { id, tenant } => (uid(&self.booking, id), vec![("tenant", text(tenant_text(tenant)))]),
+            Resource::Facility { proposers, grantees } => (
+                uid(&self.facility, "facility"),
+                vec![("proposers", self.people(proposers)), ("grantees", self.people(grantees))],
+            ),
+        };
+        let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let entity = Entity::new(id.clone(), attributes, [].into_iter().collect());
+        Ok((entity.map_err(|e| PoliciesError::Invalid(e.to_string()))?, id))
+    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,9 @@ pub fn first(
             return Err(Rejection::new(
                 "A11D-22",
                 format!("{person} は、この施設の職員として登録される人ではありません。"),
-                format!("{person} is not an active person of the facility's own staff with a role in this file. Name one who is."),
+                format!(
+                    "{person} is not an active person of the facility's own staff with a role in this file. Name one who is."
+                ),
             ));
         }
     }
@@ -209,10 +211,9 @@ fn check_item(after: &Facility, item: &FacilityItem) -> Result<(), Rejection> {
                 None => Ok(()),
             }
         }
-        FacilityItem::Suite(suite) if suite.places == 0 => Err(wrong(
-            &format!("{name}: 場所数は1以上です。"),
-            &format!("{name} needs at least one place."),
-        )),
+        FacilityItem::Suite(suite) if suite.places == 0 => {
+            Err(wrong(&format!("{name}: 場所数は1以上です。"), &format!("{name} needs at least one place.")))
+        }
         FacilityItem::Suite(_) => Ok(()),
         FacilityItem::Terminal(terminal) => match terminal.suite.as_ref().filter(|s| !after.suites.contains_key(*s)) {
             Some(suite) => Err(missing(&name, "suite", suite)),
@@ -246,7 +247,10 @@ fn check_equipment(after: &Facility, name: &str, unit: &Equipment) -> Result<(),
         if reversed || tag.limits.stale_after_s == 0 || tag.decimals > 12 {
             return Err(wrong(
                 &format!("{name}: 計測点 {} の範囲・更新停止秒数・桁数が正しくありません。", tag.name),
-                &format!("The tag {} of {name} needs a low below its high, a staleness of 1 s or more, and at most 12 decimals.", tag.name),
+                &format!(
+                    "The tag {} of {name} needs a low below its high, a staleness of 1 s or more, and at most 12 decimals.",
+                    tag.name
+                ),
             ));
         }
     }

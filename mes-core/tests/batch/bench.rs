@@ -1,7 +1,7 @@
 //! A bench for one batch: a small facility, a recipe with every kind of phase, people, and a batch that is folded from the JSON of
 //! its own events after every command, beside the one in memory. Nothing here judges anything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use mes_core::{
     access::{Actor, AuthMethod, Meaning, Reauth, Rejection, Subject, Who, action_of_batch, role_of},
@@ -11,7 +11,7 @@ use mes_core::{
     engine::MasterRecipe,
     historian::{Quality, Sample, SampleValue},
     id::{BatchId, EquipmentId, ItemId, PersonId, PhaseId, SuiteId, TagId, TenantId},
-    isa88::{Expression, RecipeApprovals},
+    isa88::{Expression, RecipeApprovals, RecipeBody},
     journal::{ENTRY_FORM, Entry, EntryId, Envelope, Event, Hash, Owner, Part, StreamId, StreamKind},
     quantity::Language,
     tenant::{Facility, FacilityItem, Manufacturer, Role},
@@ -28,12 +28,22 @@ where
     text.parse().unwrap()
 }
 
-/// The facility of the bench.
+/// The facility of the bench, read once.
 pub(crate) fn facility() -> Facility {
-    let items: Vec<FacilityItem> = serde_saphyr::from_str(FACILITY).unwrap();
-    let mut facility = Facility::default();
-    items.into_iter().for_each(|item| facility.adopt(item));
-    facility
+    static READ: OnceLock<Facility> = OnceLock::new();
+    let read = || {
+        let items: Vec<FacilityItem> = serde_saphyr::from_str(FACILITY).unwrap();
+        let mut facility = Facility::default();
+        items.into_iter().for_each(|item| facility.adopt(item));
+        facility
+    };
+    READ.get_or_init(read).clone()
+}
+
+/// The recipe of the bench, read once.
+fn recipe() -> RecipeBody {
+    static READ: OnceLock<RecipeBody> = OnceLock::new();
+    READ.get_or_init(|| serde_saphyr::from_str(RECIPE).unwrap()).clone()
 }
 
 /// What is taken beyond the batch.
@@ -77,7 +87,7 @@ type Events = Vec<BatchEvent>;
 impl Bench {
     /// A facility with a confirmed booking of tenant A; nothing issued yet.
     pub(crate) fn new() -> Self {
-        let body: mes_core::isa88::RecipeBody = serde_saphyr::from_str(RECIPE).unwrap();
+        let body = recipe();
         let (author, production, quality) = (id("aida"), id("tanaka"), id("watanabe"));
         let approvals = RecipeApprovals { author, production, quality };
         let recipe = MasterRecipe {
