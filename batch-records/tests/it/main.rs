@@ -1,0 +1,10 @@
+//! The record, its exports and the verifier, tried on a realistic little batch.
+
+#[cfg(test)]
+mod facility;
+#[cfg(test)]
+mod pdf;
+#[cfg(test)]
+mod record;
+#[cfg(test)]
+mod story;
