@@ -9,6 +9,8 @@ pub mod historian;
 pub mod id;
 pub mod isa88;
 pub mod journal;
+#[cfg(feature = "engine")]
+pub mod plant;
 pub mod quantity;
 #[cfg(feature = "store")]
 pub mod store;

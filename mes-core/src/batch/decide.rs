@@ -3,11 +3,13 @@
 //! Deciding is a pure function of the batch, the command and the [`Context`]. It changes nothing: `evolve` does, from the events.
 //! Each group of commands has its own file (`decide_*.rs`); this one holds the table of commands and what the groups share.
 
+use std::collections::BTreeMap;
+
 use crate::{
     access::{Action, Rejection, Side, roles_for},
     batch::{
-        Batch, BatchCommand, BatchEvent, Context, DeviationCause, Lifecycle, PhaseRun, PhaseStatus, decide_deviation,
-        decide_equipment, decide_issue, decide_item, decide_phase, decide_review, decide_sign,
+        Batch, BatchCommand, BatchEvent, Context, Deviation, DeviationCause, Lifecycle, PhaseRun, PhaseStatus,
+        decide_deviation, decide_equipment, decide_issue, decide_item, decide_phase, decide_review, decide_sign,
     },
     id::{BatchId, DeviationId, ItemId, PersonId, PhaseId},
     isa88::{Command, Phase, State, auto, next},
@@ -202,9 +204,7 @@ impl<'a> Outcome<'a> {
     ) {
         let taken = |id: &DeviationId| self.batch.deviations.contains_key(id) || self.opened.contains(id);
         let known = self.batch.deviations.len() + self.opened.len();
-        let short: String = self.id.as_str().chars().take(48).collect();
-        let derived = (known + 1..).filter_map(|n| DeviationId::parse(format!("DEV-{short}-{n}")).ok());
-        let Some(deviation) = derived.into_iter().find(|id| !taken(id)) else { return };
+        let deviation = free_deviation(self.id, known, taken);
         self.open_as(deviation, place, cause, text);
     }
 
@@ -250,4 +250,22 @@ impl<'a> Outcome<'a> {
         let from = std::mem::replace(&mut self.state, to);
         self.push(BatchEvent::StateChanged { command, from, to, row, text });
     }
+}
+
+/// The first id of a deviation of a batch that is not taken: short, and the same in replay.
+fn free_deviation(batch: &BatchId, known: usize, taken: impl Fn(&DeviationId) -> bool) -> DeviationId {
+    let short: String = batch.as_str().chars().take(48).collect();
+    let mut number = known.saturating_add(1);
+    loop {
+        match DeviationId::parse(format!("DEV-{short}-{number}")) {
+            Ok(id) if !taken(&id) => return id,
+            _ => number = number.wrapping_add(1),
+        }
+    }
+}
+
+/// The id of the next deviation of a batch, for whoever has to name it before it is decided.
+pub fn next_deviation(batch: &BatchId, known: Option<&BTreeMap<DeviationId, Deviation>>) -> DeviationId {
+    let taken = |id: &DeviationId| known.is_some_and(|known| known.contains_key(id));
+    free_deviation(batch, known.map_or(0, BTreeMap::len), taken)
 }

@@ -18,7 +18,7 @@ mod statement;
 
 pub use command::{BatchCommand, Entered, IssueOrder};
 pub use context::{Calculate, Context, Occupancy, ReadingOf};
-pub use decide::decide;
+pub use decide::{decide, next_deviation};
 pub use decide_equipment::IDENTITY_ITEM;
 pub use event::{
     BatchEvent, ConditionEvidence, DeviationCause, DeviationClass, ExportedFile, IssuedBatch, ItemValue,

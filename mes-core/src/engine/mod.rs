@@ -1,9 +1,31 @@
 //! The engine: one closed set of inputs, one deterministic `step`, one closed set of effects.
 
+#[cfg(feature = "engine")]
+mod batches;
+#[cfg(feature = "engine")]
+mod bookings;
+#[cfg(feature = "engine")]
+mod books;
+#[cfg(feature = "engine")]
+mod decide;
 mod effect;
 mod input;
+#[cfg(feature = "engine")]
+mod recipes;
+#[cfg(feature = "engine")]
+mod refusal;
+#[cfg(feature = "engine")]
+mod step;
 mod view;
 
+#[cfg(feature = "engine")]
+pub use books::{Books, Outstanding};
+#[cfg(feature = "engine")]
+pub use decide::samples_stream;
 pub use effect::{Effect, LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult};
 pub use input::{Act, Command, Input, Note};
+#[cfg(feature = "engine")]
+pub use recipes::recipe_statement;
+#[cfg(feature = "engine")]
+pub use step::{Engine, EngineError, Output, SOFTWARE};
 pub use view::{LinkView, MasterRecipe, PendingChange, Reading, View};

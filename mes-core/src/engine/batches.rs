@@ -1,0 +1,253 @@
+//! Commands about batches, from people and from the plant, and what a batch's events ask of the plant.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rust_decimal::Decimal;
+
+use crate::{
+    access::{Reauth, Rejection, Who},
+    batch::{Batch, BatchCommand, BatchEvent, Context, Lifecycle, PhaseStatus, StreamSeal, decide},
+    booking::BookingEvent,
+    clock::Timestamp,
+    engine::{Effect, Engine, LinkReport, WriteRequest, decide::samples_stream},
+    historian::Sample,
+    id::{BatchId, DeviationId, ItemId, TagId},
+    isa88::{Expression, PhaseKind},
+    journal::{EntryId, Event, Owner, StreamId, StreamKind},
+    plant::{Proposal, RunningPhaseSpec, WaitSpec},
+};
+
+use super::decide::Decision;
+
+/// How long a device may take until a read-back agrees, in seconds of wall time.
+const READBACK_MAX_S: u32 = 10;
+
+impl Engine {
+    /// A person's command about a batch, already permitted.
+    pub(super) fn person_batch(
+        &mut self,
+        id: &BatchId,
+        command: &BatchCommand,
+        who: &Who,
+        signer: Option<&Reauth>,
+    ) -> Decision {
+        let sealed;
+        let command = match command {
+            BatchCommand::Dispose { release, signature, text, .. } => {
+                let seals = self.seals(id)?;
+                sealed = BatchCommand::Dispose {
+                    release: *release,
+                    signature: signature.clone(),
+                    text: text.clone(),
+                    seals,
+                };
+                &sealed
+            }
+            other => other,
+        };
+        let events = self.decided(id, command, who, signer)?;
+        Ok(self.enter_batch(id, events, who))
+    }
+
+    /// A command of the plant or of a driver. What it is refused is logged: nobody is there to read it.
+    pub(super) fn system_batch(&mut self, set: &str, id: &BatchId, command: &BatchCommand) -> Vec<EntryId> {
+        let who = self.system(set);
+        match self.decided(id, command, &who, None) {
+            Ok(events) => self.enter_batch(id, events, &who),
+            Err(rejection) => {
+                tracing::warn!(batch.id = %id, rule = %rejection.rule, "the plant was refused: {}", rejection.said.en);
+                Vec::new()
+            }
+        }
+    }
+
+    fn decided(
+        &mut self,
+        id: &BatchId,
+        command: &BatchCommand,
+        who: &Who,
+        signer: Option<&Reauth>,
+    ) -> Result<Vec<BatchEvent>, Rejection> {
+        let batch = self.books.batches.get(id).cloned();
+        let plant = &self.plant;
+        let reading = |tag: &TagId| -> Option<Sample> { plant.reading(tag) };
+        let calculate = |text: &str, inputs: &BTreeMap<ItemId, Decimal>| -> Result<Decimal, String> {
+            let expression = Expression::parse(text).map_err(|error| error.to_string())?;
+            expression.evaluate_number(inputs).map_err(|error| error.to_string())
+        };
+        let context = Context {
+            now: self.now(),
+            batch: id,
+            actor: &who.actor,
+            signer,
+            facility: &self.books.facility,
+            recipes: &self.books.recipes,
+            bookings: &self.books.bookings,
+            occupancy: &self.books,
+            reading: &reading,
+            calculate: &calculate,
+            policies_hash: self.policies.hash(),
+        };
+        decide(batch.as_deref(), command, &context)
+    }
+
+    fn enter_batch(&mut self, id: &BatchId, events: Vec<BatchEvent>, who: &Who) -> Vec<EntryId> {
+        let mut entries = Vec::new();
+        for event in events {
+            let Some(owner) = self.owner_of(id, &event) else { continue };
+            let stream = StreamId::new(StreamKind::Batch, id);
+            let Some(entry) = self.enter(owner.clone(), stream, &Event::Batch(event.clone()), who) else { break };
+            match &event {
+                BatchEvent::WriteRequested { tag, value, tolerance, .. } => {
+                    let request = WriteRequest {
+                        effect: entry.clone(),
+                        tag: tag.clone(),
+                        value: value.clone(),
+                        tolerance: *tolerance,
+                        readback_max_s: READBACK_MAX_S,
+                    };
+                    self.push_effect(Effect::Write(request));
+                }
+                BatchEvent::Issued { issued } => {
+                    let booking = issued.booking.clone();
+                    let stream = StreamId::new(StreamKind::Booking, &booking);
+                    let event = Event::Booking(BookingEvent::BatchIssued { booking, batch: id.clone() });
+                    entries.extend(self.enter(owner, stream, &event, who));
+                }
+                _ => {}
+            }
+            entries.push(entry);
+        }
+        entries
+    }
+
+    fn owner_of(&self, id: &BatchId, event: &BatchEvent) -> Option<Owner> {
+        let issued = match event {
+            BatchEvent::Issued { issued } => Some(issued.owner().clone()),
+            _ => self.books.batches.get(id).map(|batch| batch.issued.owner().clone()),
+        };
+        issued.map(Owner::Tenant)
+    }
+
+    /// Number and last hash of every stream that the record of a batch draws on.
+    fn seals(&self, id: &BatchId) -> Result<Vec<StreamSeal>, Rejection> {
+        let batch = self.books.batches.get(id).ok_or_else(Rejection::not_found)?;
+        let owner = Owner::Tenant(batch.issued.owner().clone());
+        let mut streams = vec![
+            StreamId::new(StreamKind::Batch, id),
+            StreamId::new(StreamKind::Recipe, &batch.issued.recipe.header.id),
+            StreamId::new(StreamKind::Booking, &batch.issued.booking),
+        ];
+        for unit in batch.issued.equipment.values() {
+            let sealed = self.books.sealed.get(&(id.clone(), unit.id.clone()));
+            let complete = batch.execution_completed_at.is_some_and(|end| sealed.is_some_and(|until| *until > end));
+            if !complete {
+                return Err(Rejection::new(
+                    "DI-04",
+                    format!("{}の測定データがまだ封印されていません。数秒後にもう一度行ってください。", unit.id),
+                    format!("The samples of {} are not sealed yet. Try again in some seconds.", unit.id),
+                ));
+            }
+            streams.push(samples_stream(id, &unit.id));
+        }
+        let seal = |stream: StreamId| {
+            let head = self.sequencer().stream(&owner, &stream);
+            StreamSeal { stream, seq: head.seq, hash: head.last }
+        };
+        Ok(streams.into_iter().map(seal).filter(|seal| seal.seq > 0).collect())
+    }
+
+    /// Keeps the plant's running phases in step with a batch after one of its events.
+    pub(super) fn follow_phases(&mut self, stream: &str) {
+        let Ok(id) = BatchId::parse(stream) else { return };
+        let Some(batch) = self.books.batches.get(&id).cloned() else { return };
+        let open = matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution);
+        for phase in batch.issued.recipe.phases() {
+            let Some(run) = batch.phases.get(&phase.id) else { continue };
+            let status = matches!(run.status, PhaseStatus::Running | PhaseStatus::AwaitingVerification);
+            let asks = !phase.watch.is_empty() || matches!(phase.kind, PhaseKind::Wait { .. });
+            let waits = open && status && asks;
+            match (waits, self.plant.runs(&id, &phase.id)) {
+                (true, false) => self.plant.start(running(&id, &batch, phase, run)),
+                (false, true) => self.plant.end(&id, &phase.id),
+                _ => {}
+            }
+        }
+    }
+
+    /// A proposal of the plant as a command.
+    pub(super) fn command_of(&self, proposal: Proposal) -> (BatchId, BatchCommand) {
+        match proposal {
+            Proposal::Violation { batch, phase, item, since, evidence } => {
+                let deviation = self.next_deviation(&batch);
+                (batch, BatchCommand::NoticeViolation { phase, item, since, evidence, deviation })
+            }
+            Proposal::Return { batch, phase, item, evidence } => {
+                (batch, BatchCommand::NoticeReturn { phase, item, evidence })
+            }
+            Proposal::Met { batch, phase, evidence } => (batch, BatchCommand::MeetCondition { phase, evidence }),
+            Proposal::Overdue { batch, phase, due } => (batch, BatchCommand::NoticeOverdue { phase, due }),
+        }
+    }
+
+    /// Hold times that ran out before their phase was started; also those that ran out while the process was down.
+    pub(super) fn due_hold_times(&self) -> Vec<(BatchId, BatchCommand)> {
+        let mut commands = Vec::new();
+        for (id, batch) in self.books.occupying() {
+            for phase in batch.issued.recipe.phases() {
+                let Some(hold) = &phase.hold else { continue };
+                let Some(run) = batch.phases.get(&phase.id) else { continue };
+                let waiting = matches!(run.status, PhaseStatus::Waiting | PhaseStatus::Ready);
+                let since = batch.phases.get(&hold.since).and_then(|since| since.completed_at);
+                let Some(due) = since.map(|since| since.plus_s(i64::from(hold.max_s))) else { continue };
+                if waiting && !run.hold_exceeded && self.now() > due {
+                    let deviation = self.next_deviation(id);
+                    let phase = phase.id.clone();
+                    commands.push((id.clone(), BatchCommand::NoticeHoldExceeded { phase, due, deviation }));
+                }
+            }
+        }
+        commands
+    }
+
+    /// A link report as a command to the batch that has the equipment.
+    pub(super) fn link_command(&self, report: &LinkReport) -> Option<(BatchId, BatchCommand)> {
+        let (id, batch) = self.books.batch_of(&report.equipment)?;
+        let (role, _) = batch.issued.equipment.iter().find(|(_, unit)| unit.id == report.equipment)?;
+        let command = BatchCommand::NoteLink {
+            role: role.clone(),
+            equipment: report.equipment.clone(),
+            state: report.state.clone(),
+            cause: report.cause.clone(),
+            at: report.at,
+        };
+        Some((id.clone(), command))
+    }
+
+    fn next_deviation(&self, id: &BatchId) -> DeviationId {
+        crate::batch::next_deviation(id, self.books.batches.get(id).map(|batch| &batch.deviations))
+    }
+}
+
+fn running(id: &BatchId, batch: &Batch, phase: &crate::isa88::Phase, run: &crate::batch::PhaseRun) -> RunningPhaseSpec {
+    let started_at = run.started_at.unwrap_or(Timestamp::from_ms(0));
+    let wait = match &phase.kind {
+        PhaseKind::Wait { condition, for_s, max_s } if !run.condition_met => {
+            Expression::parse(condition).ok().map(|condition| WaitSpec {
+                condition: Arc::new(condition),
+                for_s: *for_s,
+                max_s: *max_s,
+                overdue: run.overdue,
+            })
+        }
+        _ => None,
+    };
+    RunningPhaseSpec {
+        batch: id.clone(),
+        phase: phase.id.clone(),
+        started_at,
+        equipment: batch.issued.equipment.iter().map(|(role, unit)| (role.clone(), unit.id.clone())).collect(),
+        watches: phase.watch.iter().map(|w| (w.clone(), run.violated.contains_key(&w.item))).collect(),
+        wait,
+    }
+}

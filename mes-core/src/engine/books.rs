@@ -1,0 +1,214 @@
+//! The recorded state: what follows from the entries and from nothing else. The same fold runs live and in replay.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    access::Who,
+    batch::{Batch, BatchEvent, EventMeta, Lifecycle, Occupancy},
+    booking::{Booking, BookingEvent, BookingState},
+    clock::Timestamp,
+    engine::{LinkView, MasterRecipe, PendingChange},
+    id::{BatchId, BookingId, ChangeId, EquipmentId, ItemId, PersonId, PhaseId, RecipeId, SuiteId, TagId},
+    isa88::{Approval, RecipeApprovals, RecipeEvent},
+    journal::{Entry, EntryId, Event, JournalEvent, Purpose, SamplesEvent},
+    quantity::Language,
+    tenant::{EquipmentEvent, Facility, FacilityEvent, PersonEvent},
+};
+
+/// A write that was asked for and has no outcome yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Batch.
+    pub batch: BatchId,
+    /// Phase.
+    pub phase: PhaseId,
+    /// Item.
+    pub item: ItemId,
+    /// Tag.
+    pub tag: TagId,
+}
+
+/// The recorded state.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Books {
+    /// What the journal is for; `None` before its first entry.
+    pub purpose: Option<Purpose>,
+    /// Rate of facility time; 0 before the first entry means 1.
+    pub rate: u32,
+    /// The facility in force.
+    pub facility: Arc<Facility>,
+    /// Proposed changes.
+    pub changes: Arc<BTreeMap<ChangeId, PendingChange>>,
+    /// Recipes.
+    pub recipes: Arc<BTreeMap<(RecipeId, u32), MasterRecipe>>,
+    /// Bookings.
+    pub bookings: Arc<BTreeMap<BookingId, Booking>>,
+    /// Batches.
+    pub batches: Arc<BTreeMap<BatchId, Arc<Batch>>>,
+    /// Links.
+    pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// Languages people chose.
+    pub languages: Arc<BTreeMap<PersonId, Language>>,
+    /// Effects without an outcome.
+    pub outstanding: BTreeMap<EntryId, Outstanding>,
+    /// Up to when the samples of an occupancy are sealed.
+    pub sealed: BTreeMap<(BatchId, EquipmentId), Timestamp>,
+}
+
+impl Books {
+    /// Facility seconds per wall second.
+    pub fn rate(&self) -> u32 {
+        self.rate.max(1)
+    }
+
+    /// Applies one entry.
+    pub fn apply(&mut self, entry: &Entry, event: &Event, who: &Who) {
+        let at = entry.envelope.time;
+        match event {
+            Event::Journal(event) => self.journal(event),
+            Event::Facility(event) => self.facility(event),
+            Event::Equipment(EquipmentEvent::LinkChanged { equipment, state, cause, at }) => {
+                let view = LinkView { state: state.clone(), since: *at, cause: cause.clone() };
+                Arc::make_mut(&mut self.links).insert(equipment.clone(), view);
+            }
+            Event::Person(PersonEvent::LanguageChosen { person, language }) => {
+                Arc::make_mut(&mut self.languages).insert(person.clone(), *language);
+            }
+            Event::Person(_) => {}
+            Event::Recipe(event) => self.recipe(event),
+            Event::Booking(event) => self.booking(event, at),
+            Event::Batch(event) => self.batch(entry, event, who),
+            Event::Samples(SamplesEvent::Sealed { sealed }) => {
+                let key = (sealed.batch.clone(), sealed.equipment.clone());
+                let until = self.sealed.entry(key).or_insert(sealed.until);
+                *until = sealed.until.max(*until);
+            }
+        }
+    }
+
+    fn journal(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::Opened { purpose, .. } => self.purpose = Some(*purpose),
+            JournalEvent::RateChanged { rate } => self.rate = *rate,
+            JournalEvent::Started { .. } => {}
+        }
+    }
+
+    fn facility(&mut self, event: &FacilityEvent) {
+        match event {
+            FacilityEvent::ChangeProposed { change, items, by, text } => {
+                let pending = PendingChange { items: items.clone(), by: by.clone(), text: text.clone() };
+                Arc::make_mut(&mut self.changes).insert(change.clone(), pending);
+            }
+            FacilityEvent::ChangeApproved { change, .. } => {
+                if let Some(pending) = Arc::make_mut(&mut self.changes).remove(change) {
+                    let facility = Arc::make_mut(&mut self.facility);
+                    pending.items.into_iter().for_each(|item| facility.adopt(item.new));
+                }
+            }
+        }
+    }
+
+    fn recipe(&mut self, event: &RecipeEvent) {
+        let recipes = Arc::make_mut(&mut self.recipes);
+        match event {
+            RecipeEvent::Submitted { body, hash, author } => {
+                let key = (body.header.id.clone(), body.header.version);
+                let master = MasterRecipe {
+                    body: (**body).clone(),
+                    hash: *hash,
+                    author: author.clone(),
+                    production: None,
+                    quality: None,
+                    approvals: None,
+                };
+                recipes.insert(key, master);
+            }
+            RecipeEvent::Approved { recipe, version, approval, signature } => {
+                let Some(master) = recipes.get_mut(&(recipe.clone(), *version)) else { return };
+                let signer = Some(signature.statement.signer.clone());
+                match approval {
+                    Approval::Production => master.production = signer,
+                    Approval::Quality => master.quality = signer,
+                }
+                if let (Some(production), Some(quality)) = (&master.production, &master.quality) {
+                    let author = master.author.clone();
+                    master.approvals =
+                        Some(RecipeApprovals { author, production: production.clone(), quality: quality.clone() });
+                }
+            }
+        }
+    }
+
+    fn booking(&mut self, event: &BookingEvent, at: Timestamp) {
+        let bookings = Arc::make_mut(&mut self.bookings);
+        let mut set = |id: &BookingId, state: BookingState| {
+            if let Some(booking) = bookings.get_mut(id) {
+                booking.state = state;
+            }
+        };
+        match event {
+            BookingEvent::Quoted { .. } => {}
+            BookingEvent::Confirmed { booking, .. } => set(booking, BookingState::Confirmed),
+            BookingEvent::Refused { booking, reason } => set(booking, BookingState::Refused(reason.clone())),
+            BookingEvent::Withdrawn { booking } => set(booking, BookingState::Withdrawn),
+            BookingEvent::BatchIssued { booking, batch } => set(booking, BookingState::Issued(batch.clone())),
+            BookingEvent::Requested { booking, tenant, product, recipe, version, window, by } => {
+                let state = Booking {
+                    tenant: tenant.clone(),
+                    product: product.clone(),
+                    recipe: recipe.clone(),
+                    version: *version,
+                    window: window.clone(),
+                    requested_by: by.clone(),
+                    requested_at: at,
+                    state: BookingState::Requested,
+                };
+                bookings.insert(booking.clone(), state);
+            }
+        }
+    }
+
+    fn batch(&mut self, entry: &Entry, event: &BatchEvent, who: &Who) {
+        let Ok(id) = BatchId::parse(entry.envelope.stream.id.clone()) else { return };
+        let meta = EventMeta { who, at: entry.envelope.time, entry: entry.id(), stream_seq: entry.envelope.stream_seq };
+        match event {
+            BatchEvent::WriteRequested { phase, item, tag, .. } => {
+                let outstanding =
+                    Outstanding { batch: id.clone(), phase: phase.clone(), item: item.clone(), tag: tag.clone() };
+                self.outstanding.insert(entry.id(), outstanding);
+            }
+            BatchEvent::WriteResolved { effect, .. } => drop(self.outstanding.remove(effect)),
+            _ => {}
+        }
+        let batches = Arc::make_mut(&mut self.batches);
+        let before = batches.remove(&id).map(Arc::unwrap_or_clone);
+        if let Some(after) = Batch::fold(before, event, &meta) {
+            batches.insert(id, Arc::new(after));
+        }
+    }
+
+    /// Batches that occupy their suite and equipment: issued, and not yet executed to their end.
+    pub fn occupying(&self) -> impl Iterator<Item = (&BatchId, &Arc<Batch>)> {
+        self.batches.iter().filter(|(_, batch)| {
+            matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution) && batch.disposed_at.is_none()
+        })
+    }
+
+    /// The batch that has a piece of equipment now, with the role it has there.
+    pub fn batch_of(&self, equipment: &EquipmentId) -> Option<(&BatchId, &Arc<Batch>)> {
+        self.occupying().find(|(_, batch)| batch.issued.equipment.values().any(|unit| unit.id == *equipment))
+    }
+}
+
+impl Occupancy for Books {
+    fn lot_taken(&self, lot: &str) -> bool {
+        self.batches.values().any(|batch| batch.issued.lot == lot)
+    }
+    fn batch_in_suite(&self, suite: &SuiteId) -> Option<BatchId> {
+        self.occupying().find(|(_, batch)| batch.issued.suite.id == *suite).map(|(id, _)| id.clone())
+    }
+    fn batch_on_equipment(&self, equipment: &EquipmentId) -> Option<BatchId> {
+        self.batch_of(equipment).map(|(id, _)| id.clone())
+    }
+}
