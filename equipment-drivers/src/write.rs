@@ -192,26 +192,26 @@ mod tests {
         let template = Templates::built_in().unwrap().get("co2-incubator").unwrap();
         let case = |tag, value| objection(&template, &request(tag, value));
         assert_eq!(
-            case("I/temperature-setpoint", SampleValue::Real(99.0)).unwrap(),
-            "99 °C lies outside the range 5 to 60 °C of I/temperature-setpoint"
+            case("I/temperature_setpoint", SampleValue::Real(99.0)).unwrap(),
+            "99 °C lies outside the range 5 to 60 °C of I/temperature_setpoint"
         );
-        assert!(case("I/temperature-setpoint", SampleValue::Real(f64::NAN)).unwrap().contains("not a number"));
+        assert!(case("I/temperature_setpoint", SampleValue::Real(f64::NAN)).unwrap().contains("not a number"));
         assert!(
-            case("I/temperature-setpoint", SampleValue::Text("warm".to_owned())).unwrap().contains("takes a number")
+            case("I/temperature_setpoint", SampleValue::Text("warm".to_owned())).unwrap().contains("takes a number")
         );
         assert!(case("I/temperature", SampleValue::Real(37.0)).unwrap().contains("only be read"));
         assert!(case("I/warmth", SampleValue::Real(37.0)).unwrap().contains("no tag"));
-        assert_eq!(case("I/co2-setpoint", SampleValue::Real(0.0)), None);
-        assert_eq!(case("I/co2-setpoint", SampleValue::Integer(20)), None);
+        assert_eq!(case("I/co2_setpoint", SampleValue::Real(0.0)), None);
+        assert_eq!(case("I/co2_setpoint", SampleValue::Integer(20)), None);
     }
 
     #[test]
     fn read_back_agrees_within_the_tolerance_only() {
-        let wanted = request("I/temperature-setpoint", SampleValue::Real(37.0));
+        let wanted = request("I/temperature_setpoint", SampleValue::Real(37.0));
         assert!(agree(&SampleValue::Real(37.05), &wanted));
         assert!(!agree(&SampleValue::Real(37.06), &wanted));
         assert!(!agree(&SampleValue::Text("37".to_owned()), &wanted));
-        let off = request("I/temperature-setpoint", SampleValue::Flag(false));
+        let off = request("I/temperature_setpoint", SampleValue::Flag(false));
         assert!(agree(&SampleValue::Flag(false), &off));
         assert!(!agree(&SampleValue::Flag(true), &off));
     }

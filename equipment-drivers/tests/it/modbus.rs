@@ -36,18 +36,18 @@ async fn every_tag_is_read_with_good_quality_and_plausible_values() {
     let value = |tag: &str| number(&seen[tag]);
     assert!((value("temperature") - 37.0).abs() < 0.3 && (value("co2") - 5.0).abs() < 0.3, "{seen:?}");
     assert!((value("humidity") - 95.0).abs() < 3.0, "{seen:?}");
-    assert_eq!((value("temperature-setpoint"), value("door")), (37.0, 0.0));
+    assert_eq!((value("temperature_setpoint"), value("door")), (37.0, 0.0));
 }
 
 #[tokio::test]
 async fn a_set_point_is_written_and_read_back_also_zero_and_the_limits() {
     let (_sim, mut rig) = rig().await;
     for (tag, value) in [
-        ("INC-01/co2-setpoint", 0.0),
-        ("INC-01/co2-setpoint", 20.0),
-        ("INC-01/temperature-setpoint", 5.0),
-        ("INC-01/temperature-setpoint", 60.0),
-        ("INC-01/temperature-setpoint", 37.1),
+        ("INC-01/co2_setpoint", 0.0),
+        ("INC-01/co2_setpoint", 20.0),
+        ("INC-01/temperature_setpoint", 5.0),
+        ("INC-01/temperature_setpoint", 60.0),
+        ("INC-01/temperature_setpoint", 37.1),
     ] {
         let outcome = rig.write(tag, SampleValue::Real(value)).await;
         assert_eq!(outcome.result, WriteResult::Confirmed, "{tag} {value}: {outcome:?}");
@@ -59,7 +59,7 @@ async fn a_set_point_is_written_and_read_back_also_zero_and_the_limits() {
 #[tokio::test]
 async fn a_value_out_of_range_never_reaches_the_device() {
     let (_sim, mut rig) = rig().await;
-    let outcome = rig.write("INC-01/temperature-setpoint", SampleValue::Real(60.1)).await;
+    let outcome = rig.write("INC-01/temperature_setpoint", SampleValue::Real(60.1)).await;
     assert!(
         matches!(&outcome.result, WriteResult::NotSent { reason } if reason.contains("range 5 to 60")),
         "{outcome:?}"
@@ -77,11 +77,11 @@ async fn a_value_out_of_range_never_reaches_the_device() {
 async fn a_device_that_says_no_is_quoted_and_one_that_does_nothing_is_not_confirmed() {
     let (sim, mut rig) = rig().await;
     sim.set_fault(Fault::RefuseWrites).await.unwrap();
-    let outcome = rig.write("INC-01/co2-setpoint", SampleValue::Real(6.0)).await;
+    let outcome = rig.write("INC-01/co2_setpoint", SampleValue::Real(6.0)).await;
     assert_eq!(outcome.result, WriteResult::Refused { code: "ServerDeviceBusy".to_owned() });
     sim.clear().await.unwrap();
     sim.set_fault(Fault::IgnoreWrites).await.unwrap();
-    let request = rig.ask("INC-01/co2-setpoint", SampleValue::Real(6.0), 1);
+    let request = rig.ask("INC-01/co2_setpoint", SampleValue::Real(6.0), 1);
     let outcome = rig.outcome(&request).await;
     assert_eq!((outcome.result, outcome.read_back), (WriteResult::NotConfirmed, Some(SampleValue::Real(5.0))));
 }
@@ -96,7 +96,7 @@ async fn a_killed_device_turns_every_tag_bad_and_comes_back_good() {
     assert!(down.seq > last.seq && down.value.is_some());
     let lost = rig.link("connecting", |state| *state == LinkState::Connecting).await;
     assert!(!lost.cause.is_empty());
-    let refused = rig.write("INC-01/co2-setpoint", SampleValue::Real(6.0)).await;
+    let refused = rig.write("INC-01/co2_setpoint", SampleValue::Real(6.0)).await;
     assert!(
         matches!(&refused.result, WriteResult::NotSent { reason } if reason.contains("link is down")),
         "{refused:?}"
@@ -134,10 +134,10 @@ async fn a_late_reply_costs_one_connection_and_no_wrong_value() {
 #[tokio::test]
 async fn a_write_cut_in_the_middle_is_unknown_and_never_repeated() {
     let (sim, mut rig) = rig().await;
-    rig.good("INC-01/co2-setpoint").await;
+    rig.good("INC-01/co2_setpoint").await;
     // Every answer is now too late: the write reaches the device, its answer does not reach us.
     sim.set_fault(Fault::IgnoreWrites).await.unwrap();
-    let request = rig.ask("INC-01/co2-setpoint", SampleValue::Real(7.0), 30);
+    let request = rig.ask("INC-01/co2_setpoint", SampleValue::Real(7.0), 30);
     let seen = rig.sample("polls go on while a write is read back", |s| s.tag.name.as_str() == "heartbeat").await;
     assert!(seen.quality.is_good());
     sim.set_fault(Fault::Drop).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_write_cut_in_the_middle_is_unknown_and_never_repeated() {
         "{outcome:?}"
     );
     sim.clear().await.unwrap();
-    let set = rig.good("INC-01/co2-setpoint").await;
+    let set = rig.good("INC-01/co2_setpoint").await;
     assert_eq!(number(&set), 5.0, "the write was not repeated after the link came back");
 }
 

@@ -55,7 +55,7 @@ async fn values_arrive_signed_and_encrypted_with_source_times() {
     assert!((number(&seen["temperature"]) - 25.0).abs() < 1.0, "{seen:?}");
     assert!((number(&seen["weight"]) - 1.5).abs() < 0.05, "{seen:?}");
     assert_eq!(seen["state"].value, Some(SampleValue::Text("Stopped".to_owned())));
-    assert_eq!(seen["run-state"].value, Some(SampleValue::Integer(0)));
+    assert_eq!(seen["run_state"].value, Some(SampleValue::Integer(0)));
     assert_eq!(seen["sparger"].value, Some(SampleValue::Flag(true)));
     for sample in seen.values() {
         let lag_ms = sample.receive_time.since_ms(sample.source_time.unwrap());
@@ -67,16 +67,16 @@ async fn values_arrive_signed_and_encrypted_with_source_times() {
 async fn set_points_and_commands_are_read_back_also_zero_false_and_the_limits() {
     let (_sim, mut rig) = rig("BR-02").await;
     for (tag, value) in [
-        ("run-command", SampleValue::Real(1.0)),
-        ("run-command", SampleValue::Integer(0)),
+        ("run_command", SampleValue::Real(1.0)),
+        ("run_command", SampleValue::Integer(0)),
         ("sparger", SampleValue::Flag(false)),
         ("sparger", SampleValue::Flag(true)),
-        ("temperature-setpoint", SampleValue::Real(4.0)),
-        ("temperature-setpoint", SampleValue::Real(45.0)),
-        ("agitation-setpoint", SampleValue::Real(0.0)),
-        ("agitation-setpoint", SampleValue::Integer(600)),
-        ("ph-setpoint", SampleValue::Real(7.15)),
-        ("do-setpoint", SampleValue::Real(40.0)),
+        ("temperature_setpoint", SampleValue::Real(4.0)),
+        ("temperature_setpoint", SampleValue::Real(45.0)),
+        ("agitation_setpoint", SampleValue::Real(0.0)),
+        ("agitation_setpoint", SampleValue::Integer(600)),
+        ("ph_setpoint", SampleValue::Real(7.15)),
+        ("do_setpoint", SampleValue::Real(40.0)),
         ("inoculum", SampleValue::Real(75.0)),
         ("feed", SampleValue::Real(0.0)),
     ] {
@@ -90,13 +90,13 @@ async fn set_points_and_commands_are_read_back_also_zero_false_and_the_limits() 
 #[tokio::test]
 async fn out_of_range_is_refused_by_us_and_a_full_vessel_by_the_device() {
     let (_sim, mut rig) = rig("BR-03").await;
-    let outcome = rig.write("BR-03/temperature-setpoint", SampleValue::Real(45.1)).await;
+    let outcome = rig.write("BR-03/temperature_setpoint", SampleValue::Real(45.1)).await;
     assert!(
         matches!(&outcome.result, WriteResult::NotSent { reason } if reason.contains("range 4 to 45")),
         "{outcome:?}"
     );
     assert_eq!(rig.write("BR-03/feed", SampleValue::Real(1000.0)).await.result, WriteResult::Confirmed);
-    rig.sample("the pump runs", |s| s.tag.name.as_str() == "feed-rate" && number(s) > 1000.0).await;
+    rig.sample("the pump runs", |s| s.tag.name.as_str() == "feed_rate" && number(s) > 1000.0).await;
     let text = rig.write("BR-03/sparger", SampleValue::Text("on".to_owned())).await;
     assert!(matches!(&text.result, WriteResult::NotSent { reason } if reason.contains("Boolean")), "{text:?}");
 }
@@ -105,12 +105,12 @@ async fn out_of_range_is_refused_by_us_and_a_full_vessel_by_the_device() {
 async fn a_device_that_says_no_is_quoted() {
     let (sim, mut rig) = rig("BR-04").await;
     sim.set_fault(Fault::RefuseWrites).await.unwrap();
-    let outcome = rig.write("BR-04/agitation-setpoint", SampleValue::Real(80.0)).await;
+    let outcome = rig.write("BR-04/agitation_setpoint", SampleValue::Real(80.0)).await;
     assert_eq!(outcome.result, WriteResult::Refused { code: "BadInvalidState".to_owned() });
     assert_eq!(outcome.before, Some(SampleValue::Real(60.0)));
     sim.clear().await.unwrap();
     sim.set_fault(Fault::IgnoreWrites).await.unwrap();
-    let request = rig.ask("BR-04/agitation-setpoint", SampleValue::Real(80.0), 1);
+    let request = rig.ask("BR-04/agitation_setpoint", SampleValue::Real(80.0), 1);
     assert_eq!(rig.outcome(&request).await.result, WriteResult::NotConfirmed);
 }
 
@@ -140,7 +140,7 @@ async fn a_restart_with_another_namespace_index_is_followed() {
     rig.bad("BR-06/temperature").await;
     rig.online().await;
     rig.good("BR-06/temperature").await;
-    let outcome = rig.write("BR-06/temperature-setpoint", SampleValue::Real(36.5)).await;
+    let outcome = rig.write("BR-06/temperature_setpoint", SampleValue::Real(36.5)).await;
     assert_eq!(outcome.result, WriteResult::Confirmed);
 }
 
@@ -189,7 +189,7 @@ async fn a_wrong_password_needs_a_person_and_is_not_tried_again_by_itself() {
     let reason = rig.fault().await;
     assert!(reason.contains("refuses user \"mes\"") && reason.contains("correct the credentials"), "{reason}");
     assert!(!reason.contains("guess"));
-    let outcome = rig.write("BR-09/run-command", SampleValue::Real(1.0)).await;
+    let outcome = rig.write("BR-09/run_command", SampleValue::Real(1.0)).await;
     assert!(
         matches!(&outcome.result, WriteResult::NotSent { reason } if reason.contains("needs a person")),
         "{outcome:?}"
@@ -242,7 +242,7 @@ async fn facility_time_at_3600_times_the_rate_stays_good_and_moves_the_culture()
     let sim = bioreactor("BR-13", &clock).await;
     let mut rig = Rig::start(vec![device("BR-13", &sim)], clock.clone(), trusting(&sim)).await;
     rig.online().await;
-    assert_eq!(rig.write("BR-13/run-command", SampleValue::Real(1.0)).await.result, WriteResult::Confirmed);
+    assert_eq!(rig.write("BR-13/run_command", SampleValue::Real(1.0)).await.result, WriteResult::Confirmed);
     rig.sample("warm", |s| s.tag.name.as_str() == "temperature" && s.quality.is_good() && number(s) > 36.5).await;
     assert_eq!(rig.write("BR-13/inoculum", SampleValue::Real(1500.0)).await.result, WriteResult::Confirmed);
     let fed = |s: &Sample| s.tag.name.as_str() == "glucose" && (!s.quality.is_good() || number(s) < 5.0);
