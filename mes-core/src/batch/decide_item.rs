@@ -386,7 +386,8 @@ fn correctable<'a>(phase: &'a Phase, item: &ItemId) -> Result<Option<&'a TagRef>
     }
 }
 
-/// An operator corrects only what is the operator's own and not yet signed; a signed item takes a checker, supervisor or QA.
+/// An operator corrects only what is the operator's own and not yet signed; quality corrects only what is signed. Everything else
+/// takes a checker or the supervisor.
 fn own_and_unsigned(
     batch: &Batch,
     phase: &PhaseId,
@@ -396,12 +397,18 @@ fn own_and_unsigned(
     role: Role,
 ) -> Result<(), Rejection> {
     let own = [&known.performer, &known.recorder].into_iter().flatten().any(|person| person == actor);
-    if role != Role::Op || (own && !batch.signed_item(phase, item)) {
-        return Ok(());
+    let signed = batch.signed_item(phase, item);
+    match role {
+        Role::Op if signed || !own => Err(Rejection::new(
+            "P11-08",
+            "作業者が訂正できるのは、署名前の自分の記録だけです。確認者または製造部門責任者に依頼してください。",
+            "An operator corrects only the operator's own, unsigned entries. Ask a checker or the supervisor.",
+        )),
+        Role::Qa | Role::Tqa if !signed => Err(Rejection::new(
+            "P11-08",
+            "署名前の記録を品質部門は訂正しません。記録した人に訂正を依頼してください。",
+            "Quality does not correct what is not signed yet. Ask who recorded it.",
+        )),
+        _ => Ok(()),
     }
-    Err(Rejection::new(
-        "P11-08",
-        "作業者が訂正できるのは、署名前の自分の記録だけです。確認者または製造部門責任者に依頼してください。",
-        "An operator corrects only the operator's own, unsigned entries. Ask a checker or the supervisor.",
-    ))
 }

@@ -171,6 +171,15 @@ fn an_operator_corrects_only_the_operators_own_unsigned_entries() {
 }
 
 #[test]
+fn quality_corrects_only_what_is_signed() {
+    let mut bench = Bench::running("P030");
+    bench.record("sato", "P030", "viability", number("95")).unwrap();
+    assert_eq!(bench.act("watanabe", &correct("P030", "viability", "93")).unwrap_err().rule, "P11-08");
+    let mut bench = Bench::at("P040");
+    assert!(bench.act("watanabe", &correct("P030", "viability", "93")).is_ok());
+}
+
+#[test]
 fn a_calculation_without_a_result_refuses_what_would_bring_it_about() {
     let mut bench = Bench::at("P070");
     if let Some(batch) = bench.batch.as_mut() {

@@ -224,6 +224,7 @@ fn di_01_a_performer_who_signs_the_phase_countersigns_with_it() {
     bench.act("mori", &for_hands_in_the_cabinet("suzuki")).unwrap();
     bench.performed("suzuki", "P060").unwrap();
     assert_eq!(bench.phase("P060").status, PhaseStatus::Complete);
+    assert!(!bench.phase("P060").items[&id("density")].countersign_due);
 }
 
 #[test]
