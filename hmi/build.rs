@@ -35,7 +35,7 @@ fn embed() -> Result<(), String> {
         None => install(&out)?,
     };
     let mut rust = String::from(
-        "/// Name and content of each embedded package file.\npub const PACKAGES: &[(&str, &[u8])] = &[\n",
+        "/// Name and content of each embedded package file.\npub(crate) const PACKAGES: &[(&str, &[u8])] = &[\n",
     );
     for (name, path) in FILES {
         let from = packages.join("node_modules").join(path);

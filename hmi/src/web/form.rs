@@ -1,11 +1,53 @@
 //! Reading what a form sent: ids, times, and texts that may be empty.
 
+use axum::{
+    Form,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::request::Parts,
+};
 use mes_core::{
     access::Rejection,
     clock::{SHOWN_OFFSET_S, Timestamp},
 };
 
+use serde::de::DeserializeOwned;
+
 use super::error::WebError;
+
+/// The ids in an address. One that cannot be an id leads nowhere.
+pub(crate) struct At<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = WebError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        let Path(ids) = Path::<T>::from_request_parts(parts, state).await.map_err(|_| WebError::NotFound)?;
+        Ok(Self(ids))
+    }
+}
+
+/// What stands behind the question mark of an address.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = WebError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, WebError> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let Query(asked) = query.map_err(|error| WebError::Form(error.body_text()))?;
+        Ok(Self(asked))
+    }
+}
+
+/// What a form sent.
+pub(crate) struct Filled<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Filled<T> {
+    type Rejection = WebError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        let form = Form::<T>::from_request(request, state).await;
+        let Form(sent) = form.map_err(|error| WebError::Form(error.body_text()))?;
+        Ok(Self(sent))
+    }
+}
 
 /// A text with something in it.
 pub(crate) fn filled(text: Option<&String>) -> Option<String> {

@@ -153,6 +153,6 @@ pub(crate) fn alerts(batch: &Batch, view: &View, w: Words) -> Vec<Alert> {
             }
         }
     }
-    alerts.sort_by(|a, b| b.level.cmp(&a.level));
+    alerts.sort_by_key(|alert| std::cmp::Reverse(alert.level));
     alerts
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{
         IntoResponse, Response,
         sse::{Event, Sse},
@@ -14,6 +14,7 @@ use futures_util::stream;
 use mes_core::id::BatchId;
 use tokio::{sync::watch, time::Interval};
 
+use super::form::{Asked, At};
 use super::{
     AppState,
     error::WebError,
@@ -125,8 +126,8 @@ pub(crate) struct Shown {
 pub(crate) async fn of_batch(
     State(state): State<AppState>,
     visit: Visit,
-    Path(batch): Path<BatchId>,
-    axum::extract::Query(shown): axum::extract::Query<Shown>,
+    At(batch): At<BatchId>,
+    Asked(shown): Asked<Shown>,
 ) -> Result<Response, WebError> {
     Ok(answer(state, watching(visit)?, Page::Batch(batch, shown.phase)))
 }

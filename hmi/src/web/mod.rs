@@ -4,6 +4,7 @@
 
 pub mod port;
 
+mod api;
 mod asset;
 mod error;
 mod form;
@@ -25,7 +26,10 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use mes_core::access::Action as A;
-use page::{act, batch, demo, login, overview, sign};
+use page::{
+    act, batch, bookings, changes, demo, deviations, issue, login, overview, recipes, records, review, sign, trail,
+    trend,
+};
 use policy::Policy::{self, Demo, Needs, Open, Person};
 use port::Desk;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
@@ -87,10 +91,47 @@ fn table() -> Vec<Route> {
         // The signer need not be the person logged in, so the session alone decides nothing here.
         show("/batches/{batch}/sign",              Person,                      get(sign::show)),
         send("/batches/{batch}/sign",              Person,                      post(sign::sign)),
+        show("/batches",                           Person,                      get(records::list)),
+        show("/batches/{batch}/deviations",        Person,                      get(deviations::show)),
+        send("/batches/{batch}/deviations/{deviation}/classify", Needs(&[A::ClassifyDeviation]), post(deviations::classify)),
+        show("/batches/{batch}/review",            Person,                      get(review::show)),
+        show("/batches/{batch}/trail",             Needs(&[A::SeeAuditTrail]),  get(trail::show)),
+        send("/batches/{batch}/trail",             Needs(&[A::ReviewAuditTrail]), post(trail::review)),
+        show("/batches/{batch}/trend",             Person,                      get(trend::show)),
+        show("/batches/{batch}/samples",           Person,                      get(trend::samples)),
+        show("/batches/{batch}/record",            Person,                      get(records::show)),
+        send("/batches/{batch}/package",           Needs(&[A::Export]),         post(records::package)),
+        send("/batches/{batch}/record.pdf",        Needs(&[A::Export]),         post(records::pdf)),
+        show("/bookings",                          Person,                      get(bookings::show)),
+        send("/bookings/quote",                    Needs(&[A::RequestBooking]), post(bookings::quote)),
+        send("/bookings/request",                  Needs(&[A::RequestBooking]), post(bookings::book)),
+        send("/bookings/{booking}/withdraw",       Needs(&[A::RequestBooking]), post(bookings::withdraw)),
+        send("/bookings/{booking}/confirm",        Needs(&[A::ConfirmBooking]), post(bookings::confirm)),
+        send("/bookings/{booking}/refuse",         Needs(&[A::ConfirmBooking]), post(bookings::refuse)),
+        show("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     get(issue::show)),
+        send("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     post(issue::issue)),
+        show("/recipes",                           Person,                      get(recipes::list)),
+        send("/recipes",                           Needs(&[A::SubmitRecipe]),   post(recipes::submit)),
+        show("/recipes/{recipe}/{version}",        Person,                      get(recipes::show)),
+        send("/recipes/{recipe}/{version}/approve", Needs(&[A::ApproveRecipeProduction, A::ApproveRecipeQuality]), post(recipes::approve)),
+        show("/changes",                           Needs(&[A::ApproveChange]),  get(changes::show)),
+        send("/changes/{change}/approve",          Needs(&[A::ApproveChange]),  post(changes::approve)),
+        show("/api/v1/openapi.json",               Person,                      get(api::openapi)),
+        show("/api/v1/batches",                    Person,                      get(api::batches)),
+        show("/api/v1/batches/{batch}",            Person,                      get(api::batch)),
+        send("/api/v1/batches/{batch}/commands",   Person,                      post(api::batch_command)),
+        send("/api/v1/batches/{batch}/package",    Needs(&[A::Export]),         post(api::package)),
+        show("/api/v1/bookings",                   Person,                      get(api::bookings)),
+        send("/api/v1/commands",                   Person,                      post(api::command)),
         show("/demo",                              Demo,                        get(demo::show)),
         send("/demo/colleagues",                   Demo,                        post(demo::colleagues)),
         send("/demo/devices/{equipment}",          Demo,                        post(demo::device)),
     ]
+}
+
+/// Method, path, and whether it is reachable without a log-in, of every route: for tests that go through all of them.
+pub fn routes() -> Vec<(&'static str, &'static str, bool)> {
+    table().iter().map(|route| (route.method, route.path, route.policy == Open)).collect()
 }
 
 /// All routes over a running facility.
@@ -107,3 +148,8 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(state.clone(), security::guard))
         .with_state(state)
 }
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,7 @@
 //! comes back on the same form with everything that was entered.
 
 use axum::{
-    Form,
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use mes_core::{
@@ -15,6 +14,7 @@ use mes_core::{
 use serde::Deserialize;
 
 use super::{batch, work::Draft};
+use crate::web::form::{At, Filled};
 use crate::web::{
     AppState,
     error::WebError,
@@ -110,8 +110,8 @@ macro_rules! acts {
         pub(crate) async fn $name(
             State($state): State<AppState>,
             session: Session,
-            Path(id): Path<BatchId>,
-            Form($sent): Form<Sent>,
+            At(id): At<BatchId>,
+            Filled($sent): Filled<Sent>,
         ) -> Result<Response, WebError> {
             let command = $command;
             let form: String = $form;

@@ -1,11 +1,7 @@
 //! The step screen (L2/L3): identity band, outline of the procedure, the phase at which the batch stands, live equipment.
 
 use askama::Template;
-use axum::{
-    extract::{Path, Query, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 use mes_core::{
     access::Action,
     batch::{Batch, PhaseStatus},
@@ -14,6 +10,7 @@ use mes_core::{
 };
 use serde::Deserialize;
 
+use crate::web::form::{Asked, At};
 use crate::web::{
     AppState,
     error::WebError,
@@ -154,8 +151,8 @@ fn phase_id(text: Option<&str>) -> Result<Option<PhaseId>, WebError> {
 pub(crate) async fn show(
     State(state): State<AppState>,
     session: Session,
-    Path(id): Path<BatchId>,
-    Query(chosen): Query<Chosen>,
+    At(id): At<BatchId>,
+    Asked(chosen): Asked<Chosen>,
 ) -> Result<Response, WebError> {
     let phase = phase_id(chosen.phase.as_deref())?;
     whole(&state, &session, &id, phase.as_ref(), None)

@@ -3,14 +3,14 @@
 
 use askama::Template;
 use axum::{
-    Form,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
 use mes_core::id::EquipmentId;
 use serde::Deserialize;
 
+use crate::web::form::{At, Filled};
 use crate::web::{
     AppState,
     error::WebError,
@@ -121,7 +121,10 @@ pub(crate) struct Switch {
 }
 
 /// Lets the scripted colleagues work or rest.
-pub(crate) async fn colleagues(State(state): State<AppState>, Form(sent): Form<Switch>) -> Result<Response, WebError> {
+pub(crate) async fn colleagues(
+    State(state): State<AppState>,
+    Filled(sent): Filled<Switch>,
+) -> Result<Response, WebError> {
     state.desk.demo().ok_or(WebError::NotFound)?;
     state.desk.set_colleagues(sent.on).await?;
     Ok(Redirect::to("/demo").into_response())
@@ -130,8 +133,8 @@ pub(crate) async fn colleagues(State(state): State<AppState>, Form(sent): Form<S
 /// Plugs a device in or out.
 pub(crate) async fn device(
     State(state): State<AppState>,
-    Path(equipment): Path<EquipmentId>,
-    Form(sent): Form<Switch>,
+    At(equipment): At<EquipmentId>,
+    Filled(sent): Filled<Switch>,
 ) -> Result<Response, WebError> {
     state.desk.demo().ok_or(WebError::NotFound)?;
     state.desk.set_plugged(equipment, sent.on).await?;

@@ -2,8 +2,7 @@
 
 use askama::Template;
 use axum::{
-    Form,
-    extract::{Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -16,6 +15,7 @@ use mes_core::{
 };
 use serde::Deserialize;
 
+use crate::web::form::{Asked, Filled};
 use crate::web::{
     AppState,
     error::{WebError, status_of},
@@ -59,7 +59,7 @@ fn show(
 pub(crate) async fn form(
     State(state): State<AppState>,
     visit: Visit,
-    Query(query): Query<Next>,
+    Asked(query): Asked<Next>,
 ) -> Result<Response, WebError> {
     show(&state, &visit, own_path(query.next.as_deref()), String::new(), None)
 }
@@ -77,7 +77,7 @@ pub(crate) async fn log_in(
     State(state): State<AppState>,
     visit: Visit,
     jar: CookieJar,
-    Form(sent): Form<Credentials>,
+    Filled(sent): Filled<Credentials>,
 ) -> Result<Response, WebError> {
     let next = own_path(sent.next.as_deref());
     let person: PersonId = match form::typed_id(&sent.person, "person") {
@@ -132,7 +132,7 @@ pub(crate) async fn speak(
     State(state): State<AppState>,
     visit: Visit,
     jar: CookieJar,
-    Form(sent): Form<Choice>,
+    Filled(sent): Filled<Choice>,
 ) -> Result<Response, WebError> {
     if let Some(scope) = visit.scope {
         state.sessions.speak(&scope.session, sent.language);

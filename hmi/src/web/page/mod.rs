@@ -2,8 +2,18 @@
 
 pub(crate) mod act;
 pub(crate) mod batch;
+pub(crate) mod bookings;
+pub(crate) mod changes;
 pub(crate) mod demo;
+pub(crate) mod deviations;
+pub(crate) mod issue;
 pub(crate) mod login;
 pub(crate) mod overview;
+pub(crate) mod recipes;
+pub(crate) mod records;
+pub(crate) mod review;
 pub(crate) mod sign;
+pub(crate) mod trail;
+pub(crate) mod trend;
 pub(crate) mod work;
+pub(crate) mod work_equipment;

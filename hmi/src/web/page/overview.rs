@@ -25,7 +25,6 @@ use crate::web::{
 /// A device in a suite.
 struct EquipmentLine {
     id: String,
-    name: String,
     class: String,
     link: String,
     online: bool,
@@ -110,7 +109,6 @@ fn card(id: &SuiteId, view: &View, taken: &[(SuiteId, Timestamp, Timestamp)], no
             let link = view.links.get(&equipment.id).map(|link| &link.state);
             EquipmentLine {
                 id: equipment.id.to_string(),
-                name: w.b(&equipment.name).to_owned(),
                 class: w.t(term::equipment(equipment.class)),
                 link: w.t(link.map_or("link-unknown", term::link)),
                 online: link == Some(&LinkState::Online),

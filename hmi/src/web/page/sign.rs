@@ -3,8 +3,7 @@
 
 use askama::Template;
 use axum::{
-    Form,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
@@ -19,6 +18,7 @@ use mes_core::{
 use serde::Deserialize;
 
 use super::batch::{Band, band, find};
+use crate::web::form::{Asked, At, Filled};
 use crate::web::{
     AppState,
     error::{WebError, status_of},
@@ -67,7 +67,7 @@ struct SignPage {
 
 /// What the dialog is about, as its address says it.
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct About {
     subject: String,
     meaning: Meaning,
     signer: Option<String>,
@@ -97,8 +97,8 @@ fn subject_of(text: &str) -> Result<Subject, WebError> {
 pub(crate) async fn show(
     State(state): State<AppState>,
     session: Session,
-    Path(id): Path<BatchId>,
-    Query(asked): Query<Asked>,
+    At(id): At<BatchId>,
+    Asked(asked): Asked<About>,
 ) -> Result<Response, WebError> {
     let subject = subject_of(&asked.subject)?;
     let typed = filled(asked.signer.as_ref()).map(|text| form::typed_id::<PersonId>(&text, "signer")).transpose();
@@ -291,8 +291,8 @@ pub(crate) struct Signing {
 pub(crate) async fn sign(
     State(state): State<AppState>,
     session: Session,
-    Path(id): Path<BatchId>,
-    Form(sent): Form<Signing>,
+    At(id): At<BatchId>,
+    Filled(sent): Filled<Signing>,
 ) -> Result<Response, WebError> {
     let subject = subject_of(&sent.subject)?;
     let shown_at: Timestamp = form::id(&sent.shown_at)?;
