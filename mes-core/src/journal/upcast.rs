@@ -1,7 +1,8 @@
 //! Old events read as new ones: a table from (type, version) to the step that makes the next version of it.
 //!
 //! An event is never changed, only joined by a newer version. Entries keep the bytes they were written with; only what
-//! the software reads out of them is lifted. This file does not know the events: `event.rs` gives it the table.
+//! the software reads out of them is lifted. This file does not know the events: `event.rs` has the table, and says
+//! which types there are.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +19,6 @@ pub type Step = fn(OpenParts) -> Result<OpenParts, String>;
 /// Why an entry cannot be read as an event of today.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UpcastError {
-    /// The type is not known.
-    #[error("the event type \"{event_type}\" is not known; it was written by a newer version of this software")]
-    UnknownType {
-        /// The type.
-        event_type: String,
-    },
     /// The version is newer than the newest known.
     #[error(
         "version {version} of \"{event_type}\" was written by a newer version of this software, which knows up to {known}"
@@ -56,49 +51,42 @@ pub enum UpcastError {
     },
 }
 
-/// The newest version of each event type, and the steps that lead there.
+/// The steps that lead from old versions to the newest. A type without a step has one version, the first.
 #[derive(Debug, Default)]
 pub struct Upcasts {
-    newest: BTreeMap<&'static str, u32>,
     steps: BTreeMap<(&'static str, u32), Step>,
 }
 
 impl Upcasts {
-    /// A table of event types with their newest versions, and no steps yet.
-    pub fn new(newest: &[(&'static str, u32)]) -> Self {
-        Self { newest: newest.iter().copied().collect(), steps: BTreeMap::new() }
-    }
     /// Adds the step from `version` of an event type to the next one.
     #[must_use]
     pub fn step(mut self, event_type: &'static str, version: u32, step: Step) -> Self {
         self.steps.insert((event_type, version), step);
         self
     }
-    /// The steps that the newest versions need and the table does not have; empty in a table that is whole.
-    pub fn missing(&self) -> Vec<(&'static str, u32)> {
-        let needed = self.newest.iter().flat_map(|(event_type, newest)| (1..*newest).map(move |v| (*event_type, v)));
-        needed.filter(|step| !self.steps.contains_key(step)).collect()
+    /// The newest version of an event type: one above its last step.
+    pub fn newest(&self, event_type: &str) -> u32 {
+        let of_type = self.steps.keys().filter(|(known, _)| *known == event_type);
+        of_type.map(|(_, version)| version.saturating_add(1)).max().unwrap_or(1)
     }
-    /// The open parts of an entry in the newest version of its type, and that version.
+    /// The open parts of an entry, read as the newest version of its type.
     ///
     /// # Errors
-    /// When the type or the version is newer than this software, or a step refuses.
-    pub fn lift(&self, entry: &Entry) -> Result<(u32, OpenParts), UpcastError> {
+    /// When the version is newer than this software, a step is missing, or a step refuses.
+    pub fn lift(&self, entry: &Entry) -> Result<OpenParts, UpcastError> {
         let event_type = || entry.envelope.event_type.clone();
-        let known = self.newest.get_key_value(entry.envelope.event_type.as_str());
-        let (name, newest) = known.ok_or_else(|| UpcastError::UnknownType { event_type: event_type() })?;
-        let written = entry.envelope.version;
-        if written > *newest {
-            return Err(UpcastError::Newer { event_type: event_type(), version: written, known: *newest });
+        let (written, newest) = (entry.envelope.version, self.newest(&entry.envelope.event_type));
+        if written > newest {
+            return Err(UpcastError::Newer { event_type: event_type(), version: written, known: newest });
         }
         let mut parts = open_parts(entry);
-        for version in written..*newest {
-            let step = self.steps.get(&(*name, version));
-            let step = step.ok_or_else(|| UpcastError::NoStep { event_type: event_type(), version })?;
+        for version in written..newest {
+            let step = self.steps.iter().find(|((known, of), _)| *known == entry.envelope.event_type && *of == version);
+            let (_, step) = step.ok_or_else(|| UpcastError::NoStep { event_type: event_type(), version })?;
             let refused = |reason| UpcastError::Refused { event_type: event_type(), version, reason };
             parts = step(parts).map_err(refused)?;
         }
-        Ok((*newest, parts))
+        Ok(parts)
     }
 }
 
@@ -143,19 +131,15 @@ mod tests {
 
     fn table() -> Upcasts {
         let same: Step = Ok;
-        Upcasts::new(&[("suite.read", 3), ("suite.old", 2)]).step("suite.read", 1, same).step(
-            "suite.read",
-            2,
-            with_unit,
-        )
+        Upcasts::default().step("suite.read", 1, same).step("suite.read", 2, with_unit).step("suite.old", 2, same)
     }
 
     #[test]
     fn an_old_event_is_read_as_the_newest_version() {
-        let (version, parts) = table().lift(&entry("suite.read", 1)).unwrap();
-        assert_eq!(version, 3);
+        assert_eq!((table().newest("suite.read"), table().newest("suite.other")), (3, 1));
+        let parts = table().lift(&entry("suite.read", 1)).unwrap();
         assert_eq!(parts[&PartName::Facts], json!({"temp": {"value": "37.0", "unit": "Cel"}}));
-        let (_, parts) = table().lift(&entry("suite.read", 3)).unwrap();
+        let parts = table().lift(&entry("suite.read", 3)).unwrap();
         assert_eq!(parts[&PartName::Facts], json!({"temp": "37.0"}));
     }
 
@@ -163,16 +147,15 @@ mod tests {
     fn a_withheld_part_stays_absent() {
         let mut old = entry("suite.read", 1);
         old.parts.insert(PartName::Facts, Part::Withheld);
-        assert_eq!(table().lift(&old).unwrap().1.keys().collect::<Vec<_>>(), [&PartName::Who]);
+        assert_eq!(table().lift(&old).unwrap().keys().collect::<Vec<_>>(), [&PartName::Who]);
     }
 
     #[test]
     fn what_a_newer_version_wrote_is_refused_in_these_words() {
-        for (event_type, version) in [("suite.read", 4), ("suite.unheard", 1)] {
+        for (event_type, version) in [("suite.read", 4), ("suite.other", 2)] {
             let refused = table().lift(&entry(event_type, version)).unwrap_err().to_string();
             assert!(refused.contains("written by a newer version"), "{refused}");
         }
-        assert_eq!(table().missing(), [("suite.old", 1)]);
         assert!(matches!(table().lift(&entry("suite.old", 1)).unwrap_err(), UpcastError::NoStep { version: 1, .. }));
     }
 }

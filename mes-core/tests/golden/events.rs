@@ -1,0 +1,232 @@
+//! One event of every type, as version 1 wrote it. Used once, to write a golden journal; never to check one.
+
+use mes_core::{
+    isa88::RecipeBody,
+    journal::Event,
+    tenant::{Facility, FacilityItem, difference},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+const ZERO: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The event in some JSON with a `type`.
+pub(crate) fn event(value: Value) -> Event {
+    fn read<T: DeserializeOwned>(value: Value) -> T {
+        let shown = value["type"].clone();
+        serde_json::from_value(value).unwrap_or_else(|error| panic!("{shown}: {error}"))
+    }
+    match value["type"].as_str().unwrap().split('.').next().unwrap() {
+        "journal" => Event::Journal(read(value)),
+        "facility" => Event::Facility(read(value)),
+        "equipment" => Event::Equipment(read(value)),
+        "person" => Event::Person(read(value)),
+        "recipe" => Event::Recipe(read(value)),
+        "booking" => Event::Booking(read(value)),
+        "batch" => Event::Batch(read(value)),
+        "samples" => Event::Samples(read(value)),
+        other => panic!("{other}"),
+    }
+}
+
+fn items() -> Vec<FacilityItem> {
+    let said = |ja: &str, en: &str| json!({"ja": ja, "en": en});
+    let tag = json!({
+        "name": "temperature", "title": said("温度", "Temperature"), "unit": "Cel", "decimals": 2, "writable": true,
+        "limits": {"range": {"low": "30", "high": "45.5"}, "stale_after_s": 10}
+    });
+    let shift = json!({"days": [1, 2, 3, 4, 5], "from_min": 480, "until_min": 1020, "staffed_percent": 100});
+    let all = json!([
+        {"name": {"name": said("試験施設", "Test facility"), "permit": "27FZ000001", "shifts": [shift]}},
+        {"tenant": {"id": "TEN-A", "name": said("入居者A", "Tenant A")}},
+        {"agreement": {
+            "id": "AG-A", "tenant": "TEN-A", "product": "MSC", "manufacturer": "facility", "permit": "27FZ000001",
+            "suites": ["SU-1"], "tolerance_h": 24
+        }},
+        {"suite": {
+            "id": "SU-1", "name": said("スイート1", "Suite 1"), "grade": "B", "places": 1, "viral": true,
+            "qualified_until": "2030-01-01T00:00:00Z"
+        }},
+        {"terminal": {"id": "T-1", "suite": "SU-1"}},
+        {"equipment": {
+            "id": "INC-01", "name": said("培養器1", "Incubator 1"), "class": "incubator", "suite": "SU-1",
+            "calibrated_until": "2030-01-01T00:00:00Z",
+            "link": {"template": "co2-incubator", "address": "127.0.0.1:502", "unit_id": 2, "user": "mes"}, "tags": [tag]
+        }},
+        {"person": {
+            "id": "sato", "name": {"ja": "佐藤 花子", "en": "Sato Hanako"}, "employer": "TEN-A",
+            "roles": [{"role": "OP", "tenant": "TEN-A", "until": "2027-01-01T00:00:00Z"}], "language": "en", "active": false
+        }},
+    ]);
+    serde_json::from_value(all).unwrap()
+}
+
+/// A recipe with every kind of phase. It is read as a record, not checked as a recipe.
+fn recipe() -> RecipeBody {
+    serde_json::from_str(include_str!("recipe-1.json")).unwrap()
+}
+
+fn at(minute: u32) -> String {
+    format!("2026-07-01T05:{minute:02}:00.000Z")
+}
+
+fn reading(value: Value) -> Value {
+    json!({
+        "tag": "INC-01/temperature", "value": value, "quality": {"grade": "good"},
+        "source_time": at(1), "receive_time": at(1), "seq": 7
+    })
+}
+
+fn signature() -> Value {
+    json!({
+        "id": "SIG-1", "subject": {"phase": "P010"}, "name": "佐藤 花子 (Sato Hanako)", "role": "OP",
+        "statement": {
+            "records": [{"record": "MSC-2607-01/P010/viability", "version": 1, "hash": ZERO}],
+            "meaning": "performed", "signer": "sato", "shown_at": at(8), "language": "ja"
+        },
+        "statement_hash": ZERO, "at": at(9), "method": "password"
+    })
+}
+
+fn issued() -> Value {
+    let mut facility = Facility::default();
+    items().into_iter().for_each(|item| facility.adopt(item));
+    json!({
+        "batch": "MSC-2607-01", "booking": "BK-1", "tenant": facility.tenants.values().next(),
+        "facility": facility.name, "agreement": facility.agreements.values().next(), "recipe": recipe(),
+        "recipe_hash": ZERO, "approvals": {"author": "abe", "production": "tanaka", "quality": "watanabe"},
+        "lot": "L2607", "coi": "COI-0001", "suite": facility.suites.values().next(),
+        "equipment": {"incubator": facility.equipment.values().last()}, "policies_hash": ZERO
+    })
+}
+
+fn window() -> Value {
+    json!({"suite": "SU-1", "equipment": {"incubator": "INC-01"}, "from": at(0), "until": at(59), "activities": [{"phase": "P010", "from": at(0), "until": at(9)}]})
+}
+
+/// The stream and the event, for every event type.
+pub(crate) fn all() -> Vec<(&'static str, Value)> {
+    [journal_and_facility(), recipes_and_bookings(), batch_execution(), batch_review()].concat()
+}
+
+fn journal_and_facility() -> Vec<(&'static str, Value)> {
+    let changes = difference(&Facility::default(), items());
+    let mut events = vec![
+        (
+            "journal:facility",
+            json!({"type": "journal.opened", "purpose": "demo", "facility_time": at(0), "wall_time": at(0), "key": ZERO}),
+        ),
+        ("journal:facility", json!({"type": "journal.started", "software": "0.1.0", "wall_time": at(0)})),
+        ("journal:facility", json!({"type": "journal.rate_changed", "rate": 3600})),
+        (
+            "facility:facility",
+            json!({"type": "facility.change_proposed", "change": "CH-1", "items": changes, "by": "nakamura", "text": "最初の構成 first"}),
+        ),
+        ("facility:facility", json!({"type": "facility.change_approved", "change": "CH-1", "by": "watanabe"})),
+        (
+            "equipment:INC-01",
+            json!({"type": "equipment.link_changed", "equipment": "INC-01", "state": {"degraded": "slow"}, "cause": "timeout", "at": at(2)}),
+        ),
+    ];
+    for person in [
+        json!({"type": "person.logged_in", "person": "sato"}),
+        json!({"type": "person.logged_out", "person": "sato", "timed_out": true}),
+        json!({"type": "person.credential_refused", "person": "sato", "failures": 5, "locked": true}),
+        json!({"type": "person.refused", "person": "sato", "command": "release", "object": "MSC-2607-01", "rule": "SOD-01", "count": 2}),
+        json!({"type": "person.credential_set", "person": "sato"}),
+        json!({"type": "person.language_chosen", "person": "sato", "language": "en"}),
+    ] {
+        events.push(("person:sato", person));
+    }
+    events
+}
+
+fn recipes_and_bookings() -> Vec<(&'static str, Value)> {
+    let booking = |value| ("booking:BK-1", value);
+    let said = json!({"ja": "空きなし", "en": "no capacity of this kind in this window"});
+    vec![
+        ("recipe:MBR-1", json!({"type": "recipe.submitted", "body": recipe(), "hash": ZERO, "author": "abe"})),
+        (
+            "recipe:MBR-1",
+            json!({"type": "recipe.approved", "recipe": "MBR-1", "version": 1, "approval": "quality", "signature": signature()}),
+        ),
+        booking(json!({
+            "type": "booking.quoted", "booking": "BK-1", "tenant": "TEN-A", "recipe": "MBR-1", "version": 1,
+            "earliest": at(0), "latest": at(59), "offer": window(), "refusal": said
+        })),
+        booking(json!({
+            "type": "booking.requested", "booking": "BK-1", "tenant": "TEN-A", "product": "MSC", "recipe": "MBR-1",
+            "version": 1, "window": window(), "by": "aoki"
+        })),
+        booking(json!({"type": "booking.confirmed", "booking": "BK-1", "by": "nakamura"})),
+        booking(json!({"type": "booking.refused", "booking": "BK-2", "reason": said})),
+        booking(json!({"type": "booking.withdrawn", "booking": "BK-3"})),
+        booking(json!({"type": "booking.batch_issued", "booking": "BK-1", "batch": "MSC-2607-01"})),
+    ]
+}
+
+fn batch_execution() -> Vec<(&'static str, Value)> {
+    let value = json!({"quantity": {"value": "93.5", "unit": "%"}});
+    let outcome = json!({
+        "effect": "tenant:TEN-A#9", "tag": "BR-01/temperature-setpoint", "result": "confirmed",
+        "before": {"real": "36"}, "read_back": {"real": "37"}, "at": at(5)
+    });
+    let events = vec![
+        json!({"type": "batch.issued", "issued": issued()}),
+        json!({"type": "batch.phase_started", "phase": "P010"}),
+        json!({
+            "type": "batch.item_recorded", "phase": "P010", "item": "viability", "value": value,
+            "source": {"tag": reading(json!({"real": "93.46"}))}, "verdict": "out_of_normal", "performer": "mori",
+            "text": "濁りあり cloudy"
+        }),
+        json!({
+            "type": "batch.item_corrected", "phase": "P010", "item": "viability", "version": 2, "old": value,
+            "value": "confirmed", "source": {"calculated": {"expression": "a / b", "inputs": {"a": "v1"}}},
+            "verdict": "normal", "text": "misread"
+        }),
+        json!({"type": "batch.write_requested", "phase": "P020", "item": "set", "tag": "BR-01/temperature-setpoint", "value": {"real": "37"}, "tolerance": "0.1"}),
+        json!({"type": "batch.write_resolved", "phase": "P020", "item": "set", "effect": "tenant:TEN-A#9", "outcome": outcome}),
+        json!({
+            "type": "batch.condition_met", "phase": "P030",
+            "evidence": {"expression": "reactor.glucose < 3.0", "since": at(3), "readings": [reading(json!({"integer": "3"}))]}
+        }),
+        json!({"type": "batch.limit_returned", "phase": "P030", "item": "w1", "evidence": reading(json!({"flag": true}))}),
+        json!({"type": "batch.link_changed", "role": "incubator", "equipment": "INC-01", "state": "online", "cause": "connected", "at": at(6)}),
+        json!({"type": "batch.signed", "signature": signature(), "text": "done"}),
+        json!({"type": "batch.signature_rejected", "signature": "SIG-1", "phase": "P010", "text": "look again"}),
+        json!({"type": "batch.phase_completed", "phase": "P010"}),
+        json!({"type": "batch.state_changed", "command": "hold", "from": "running", "to": "holding", "row": 4, "text": "pause"}),
+        json!({"type": "batch.commented", "phase": "P010", "text": "\u{0}\u{7f}\u{2028}𠮷 \"\\ /"}),
+        json!({"type": "batch.late_entered", "phase": "P010", "claimed": at(1), "text": "terminal was down"}),
+        json!({"type": "batch.execution_completed"}),
+    ];
+    events.into_iter().map(|event| ("batch:MSC-2607-01", event)).collect()
+}
+
+fn batch_review() -> Vec<(&'static str, Value)> {
+    let seals = json!([{"stream": "batch:MSC-2607-01", "seq": 16, "hash": ZERO}]);
+    let cause = json!({"hold_time": {"due": at(1), "noticed": at(2)}});
+    let sealed = json!({
+        "batch": "MSC-2607-01", "equipment": "INC-01", "from": at(0), "until": at(59), "root": ZERO,
+        "chunks": [{"tag": "INC-01/temperature", "from": at(0), "until": at(1), "count": 2, "hash": ZERO}],
+        "supplement": false
+    });
+    let batch = |value| ("batch:MSC-2607-01", value);
+    vec![
+        batch(
+            json!({"type": "batch.deviation_opened", "deviation": "DEV-1", "phase": "P010", "item": null, "cause": cause, "text": "seen"}),
+        ),
+        batch(
+            json!({"type": "batch.deviation_classified", "deviation": "DEV-1", "class": "minor", "text": "no impact"}),
+        ),
+        batch(
+            json!({"type": "batch.deviation_closed", "deviation": "DEV-1", "signature": "SIG-1", "text": "accepted"}),
+        ),
+        ("samples:MSC-2607-01/INC-01", json!({"type": "samples.sealed", "sealed": sealed})),
+        batch(json!({"type": "batch.audit_trail_reviewed", "up_to": 16})),
+        batch(json!({"type": "batch.reviewed", "kind": "quality", "signature": "SIG-1"})),
+        batch(json!({"type": "batch.released", "signature": "SIG-1", "seals": seals, "text": "ok"})),
+        batch(json!({"type": "batch.rejected", "signature": "SIG-1", "seals": seals, "text": "no"})),
+        batch(json!({"type": "batch.exported", "files": [{"name": "record.pdf", "sha256": ZERO}]})),
+    ]
+}
