@@ -1,197 +1,190 @@
-//! Components and resources of the plant. *Recorded*: `Point`, `RunningPhase::spec`. *Observed*: all the rest.
+//! What the world of the plant is made of: entities, the relations between them, and what the systems share.
+//!
+//! *Recorded* components say what the entries say; only `follow.rs` writes them. *Observed* ones come from readings and running
+//! times; they are empty after a restart. No system is here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::prelude::*;
 
 use crate::{
-    batch::{ConditionEvidence, ReadingEvidence},
     clock::Timestamp,
     historian::Sample,
-    id::{BatchId, EquipmentId, EquipmentRole, ItemId, PhaseId, TagId},
-    isa88::{Expression, TagRef, Watch},
+    id::{BatchId, EquipmentId, ItemId, PhaseId, SuiteId, TagId},
+    isa88::{Expression, TagRef},
+    plant::{Pace, Proposal, ProposalKey},
+    quantity::Range,
     tenant::TagLimits,
 };
 
-/// Facility time of this step.
-#[derive(Resource)]
-pub(super) struct Now(pub(super) Timestamp);
+/// Recorded: a suite.
+#[derive(Component)]
+pub(super) struct SuitePlace(pub(super) SuiteId);
 
-/// Facility seconds per wall second.
-#[derive(Resource)]
-pub(super) struct Rate(pub(super) u32);
+/// Recorded: a unit.
+#[derive(Component)]
+pub(super) struct Unit(pub(super) EquipmentId);
 
-/// Samples of this step, in the order in which they were received.
-#[derive(Resource, Default)]
-pub(super) struct Inbox(pub(super) Vec<Sample>);
+/// Recorded: a unit stands in a suite.
+#[derive(Component)]
+#[relationship(relationship_target = Houses)]
+pub(super) struct StandsIn(pub(super) Entity);
 
-/// Where the entity of a tag is.
-#[derive(Resource, Default)]
-pub(super) struct TagIndex(pub(super) BTreeMap<TagId, Entity>);
+/// The units of a suite.
+#[derive(Component)]
+#[relationship_target(relationship = StandsIn)]
+pub(super) struct Houses(Vec<Entity>);
 
-/// What the systems found in this step.
-#[derive(Resource, Default)]
-pub(super) struct Proposals(pub(super) Vec<Proposal>);
+/// Recorded: a batch that is issued and not yet executed to its end.
+#[derive(Component)]
+pub(super) struct OpenBatch(pub(super) BatchId);
 
-/// A tag as the facility has it.
-#[derive(Component, Debug, Clone)]
+/// Recorded: a unit is occupied by a batch.
+#[derive(Component)]
+#[relationship(relationship_target = Occupies)]
+pub(super) struct OccupiedBy(pub(super) Entity);
+
+/// The units of a batch.
+#[derive(Component)]
+#[relationship_target(relationship = OccupiedBy)]
+pub(super) struct Occupies(Vec<Entity>);
+
+/// Recorded: a tag of a unit.
+#[derive(Component)]
 pub(super) struct Point {
+    pub(super) tag: TagId,
     pub(super) limits: TagLimits,
 }
 
-/// The newest sample of a tag, as judged.
-#[derive(Component, Debug, Clone, Default)]
-pub(super) struct Latest {
-    pub(super) sample: Option<Sample>,
-    /// The samples of this step, judged, in order.
-    pub(super) fresh: Vec<Sample>,
-    /// The newest one became stale in this step.
-    pub(super) turned_stale: bool,
+/// Recorded: to which unit a tag belongs.
+#[derive(Component)]
+#[relationship(relationship_target = Points)]
+pub(super) struct PointOf(pub(super) Entity);
+
+/// The tags of a unit; they go with it.
+#[derive(Component)]
+#[relationship_target(relationship = PointOf, linked_spawn)]
+pub(super) struct Points(Vec<Entity>);
+
+/// Recorded: a limit, condition or timer belongs to a batch.
+#[derive(Component)]
+#[relationship(relationship_target = Duties)]
+pub(super) struct DutyOf(pub(super) Entity);
+
+/// What the plant does for a batch; it goes with the batch.
+#[derive(Component)]
+#[relationship_target(relationship = DutyOf, linked_spawn)]
+pub(super) struct Duties(Vec<Entity>);
+
+/// Recorded: a limit that a running phase watches.
+#[derive(Component, Debug, Clone, PartialEq, Eq)]
+pub struct WatchRule {
+    /// Tag.
+    pub tag: TagId,
+    /// The range it must stay in.
+    pub range: Range,
+    /// How long it may be outside, or not good, in seconds.
+    pub for_s: u32,
+    /// When the phase started.
+    pub started_at: Timestamp,
+    /// A violation is on record and has not returned.
+    pub violated: bool,
 }
 
-/// What a running phase asks of the plant.
-#[derive(Debug, Clone)]
-pub struct RunningPhaseSpec {
+/// Recorded: a condition that a running phase waits for.
+#[derive(Component, Debug, Clone, PartialEq)]
+pub struct WaitRule {
+    /// The condition as the recipe has it.
+    pub text: String,
+    /// The condition, read; `None` when this version cannot read it, and then it never holds.
+    pub condition: Option<Expression>,
+    /// Where its tags are.
+    pub inputs: BTreeMap<TagRef, TagId>,
+    /// How long it must hold without a break, in seconds.
+    pub for_s: u32,
+    /// When it should have come about.
+    pub due: Timestamp,
+    /// That it did not is on record.
+    pub overdue: bool,
+}
+
+/// Recorded: a hold time that runs until its phase starts.
+#[derive(Component, Debug, Clone, PartialEq, Eq)]
+pub struct HoldRule {
+    /// When it ends.
+    pub due: Timestamp,
+}
+
+/// Recorded: for which phase a rule stands, and for which of its items.
+#[derive(Component, Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DutyKey {
     /// Batch.
     pub batch: BatchId,
     /// Phase.
     pub phase: PhaseId,
-    /// When it started.
-    pub started_at: Timestamp,
-    /// Equipment by role.
-    pub equipment: BTreeMap<EquipmentRole, EquipmentId>,
-    /// Limits to watch, with those that are violated already according to the record.
-    pub watches: Vec<(Watch, bool)>,
-    /// The condition to wait for, how long it must hold, and until when it should have come about.
-    pub wait: Option<WaitSpec>,
+    /// The watch's item; `None` for a condition or a hold time.
+    pub item: Option<ItemId>,
 }
 
-/// A condition to wait for.
-#[derive(Debug, Clone)]
-pub struct WaitSpec {
-    /// The condition.
-    pub condition: Arc<Expression>,
-    /// How long it must hold, in seconds of facility time.
-    pub for_s: u32,
-    /// Within how many seconds of the start it should come about.
-    pub max_s: u32,
-    /// It was noticed already that it is overdue.
-    pub overdue: bool,
-}
+/// Observed: the newest sample of a tag, as judged.
+#[derive(Component, Default)]
+pub(super) struct Newest(pub(super) Option<Sample>);
 
-impl RunningPhaseSpec {
-    /// The tag of a role in this batch.
-    pub(super) fn tag(&self, reference: &TagRef) -> Option<TagId> {
-        Some(TagId::new(self.equipment.get(&reference.role)?.clone(), reference.tag.clone()))
-    }
-}
-
-/// Standing of one watched limit.
-#[derive(Debug, Clone)]
-pub(super) struct WatchState {
-    pub(super) watch: Watch,
-    /// Violated and noticed.
-    pub(super) violated: bool,
+/// Observed: what was seen of a watched tag.
+#[derive(Component, Default)]
+pub(super) struct WatchSeen {
+    /// The last sample since the watch began.
+    pub(super) last: Option<Sample>,
     /// Outside, or not good, since.
     pub(super) outside_since: Option<Timestamp>,
 }
 
-/// A phase that runs.
-#[derive(Component, Debug, Clone)]
-pub(super) struct RunningPhase {
-    pub(super) spec: RunningPhaseSpec,
-    pub(super) watches: Vec<WatchState>,
-    /// The condition has held since.
-    pub(super) met_since: Option<Timestamp>,
-    /// It was proposed that the condition is met, or overdue; the entry follows in the same step.
-    pub(super) met: bool,
-    pub(super) overdue: bool,
+/// Observed: what was seen of the tags of a condition.
+#[derive(Component, Default)]
+pub(super) struct WaitSeen {
+    /// The last sample of each tag since the phase started.
+    pub(super) last: BTreeMap<TagRef, Sample>,
+    /// It has held since.
+    pub(super) held_since: Option<Timestamp>,
 }
 
-impl RunningPhase {
-    pub(super) fn new(spec: RunningPhaseSpec) -> Self {
-        let state = |(watch, violated): &(Watch, bool)| WatchState {
-            watch: watch.clone(),
-            violated: *violated,
-            outside_since: None,
-        };
-        Self {
-            watches: spec.watches.iter().map(state).collect(),
-            met_since: None,
-            met: false,
-            overdue: spec.wait.as_ref().is_some_and(|wait| wait.overdue),
-            spec,
+/// The moment of this run.
+#[derive(Resource)]
+pub(super) struct Moment {
+    pub(super) now: Timestamp,
+    /// Since when this process observes; nothing before it was seen.
+    pub(super) observing_since: Option<Timestamp>,
+    pub(super) pace: Pace,
+}
+
+/// Samples of this run as they came, then as they were judged, both in the order of arrival.
+#[derive(Resource, Default)]
+pub(super) struct Inbox {
+    pub(super) arrived: Vec<Sample>,
+    pub(super) judged: Vec<Sample>,
+}
+
+/// Where the entities of domain ids are.
+#[derive(Resource, Default)]
+pub(super) struct Index {
+    pub(super) suites: BTreeMap<SuiteId, Entity>,
+    pub(super) units: BTreeMap<EquipmentId, Entity>,
+    pub(super) points: BTreeMap<TagId, Entity>,
+    pub(super) batches: BTreeMap<BatchId, Entity>,
+    pub(super) duties: BTreeMap<DutyKey, Entity>,
+}
+
+/// What the systems found, and what they keep to themselves because the rules said no to it.
+#[derive(Resource, Default)]
+pub(super) struct Proposals {
+    pub(super) made: Vec<Proposal>,
+    pub(super) muted: BTreeSet<ProposalKey>,
+}
+
+impl Proposals {
+    pub(super) fn make(&mut self, proposal: Proposal) {
+        if !self.muted.contains(&proposal.key()) {
+            self.made.push(proposal);
         }
-    }
-}
-
-/// What a system proposes; the engine decides it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Proposal {
-    /// A watched limit was violated for longer than allowed.
-    Violation {
-        /// Batch.
-        batch: BatchId,
-        /// Phase.
-        phase: PhaseId,
-        /// The watch's item.
-        item: ItemId,
-        /// Since.
-        since: Timestamp,
-        /// The deciding reading.
-        evidence: ReadingEvidence,
-    },
-    /// A watched limit is kept again.
-    Return {
-        /// Batch.
-        batch: BatchId,
-        /// Phase.
-        phase: PhaseId,
-        /// The watch's item.
-        item: ItemId,
-        /// The deciding reading.
-        evidence: ReadingEvidence,
-    },
-    /// A condition has held long enough.
-    Met {
-        /// Batch.
-        batch: BatchId,
-        /// Phase.
-        phase: PhaseId,
-        /// Evidence.
-        evidence: ConditionEvidence,
-    },
-    /// A condition did not come about in time.
-    Overdue {
-        /// Batch.
-        batch: BatchId,
-        /// Phase.
-        phase: PhaseId,
-        /// Due.
-        due: Timestamp,
-    },
-}
-
-impl Proposal {
-    /// Set, batch, phase, item: the order in which proposals are decided.
-    pub(super) fn key(&self) -> (u8, BatchId, PhaseId, Option<ItemId>) {
-        match self {
-            Self::Violation { batch, phase, item, .. } => (0, batch.clone(), phase.clone(), Some(item.clone())),
-            Self::Return { batch, phase, item, .. } => (1, batch.clone(), phase.clone(), Some(item.clone())),
-            Self::Met { batch, phase, .. } => (2, batch.clone(), phase.clone(), None),
-            Self::Overdue { batch, phase, .. } => (3, batch.clone(), phase.clone(), None),
-        }
-    }
-}
-
-/// A sample as evidence.
-pub(super) fn evidence(sample: &Sample) -> ReadingEvidence {
-    ReadingEvidence {
-        tag: sample.tag.clone(),
-        value: sample.value.clone(),
-        quality: sample.quality.clone(),
-        source_time: sample.source_time,
-        receive_time: sample.receive_time,
-        seq: sample.seq,
     }
 }

@@ -1,13 +1,20 @@
-//! The plant: what stands where, what runs on it, and what the readings mean. A bevy_ecs `World`, and the only place that knows it.
+//! The plant: what stands where, what runs on it, and what the readings mean. The only place that knows bevy_ecs.
 //!
-//! Components are *recorded* (changed only by what entries say) or *observed* (readings and running times; empty after a restart).
-//! Systems run once per step in named sets on one thread. What they find leaves as proposals, sorted by domain ids: no `Entity` and no
-//! iteration order reaches an entry. A system never acts: the engine decides its proposals like any other command.
+//! Components are *recorded* (they follow the entries; `follow.rs`) or *observed* (readings and running times; empty after a restart).
+//! Systems run once per step, in named sets, on one thread; an ambiguous order is an error. What they find leaves as proposals sorted by
+//! set and domain ids: no `Entity`, no order of iteration and no change tick reaches an entry. A system never acts: the engine decides
+//! its proposals like any other command.
 
 mod component;
+mod follow;
 mod limit;
+mod pace;
 mod procedure;
+mod proposal;
 mod reading;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -16,23 +23,27 @@ use bevy_ecs::{
     schedule::{LogLevel, ScheduleBuildSettings, SingleThreadedExecutor},
 };
 
-use self::component::{Inbox, Latest, Now, Point, Proposals, Rate, RunningPhase, TagIndex};
-pub use self::component::{Proposal, RunningPhaseSpec, WaitSpec};
+use self::component::{Inbox, Index, Moment, Newest, Proposals};
+pub use self::{
+    component::{DutyKey, HoldRule, WaitRule, WatchRule},
+    follow::Recorded,
+    pace::Pace,
+    proposal::{Finding, Proposal, ProposalKey, ProposedBy},
+};
 use crate::{
     clock::Timestamp,
     historian::Sample,
-    id::{BatchId, PhaseId, TagId},
-    tenant::Facility,
+    id::{EquipmentId, TagId},
 };
 
-/// The order in which systems run.
+/// The named sets, in the order in which they run. A set without a system does not exist.
 #[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum PlantSet {
-    /// Samples arrive at their tags.
+    /// Samples reach their tags.
     Ingest,
-    /// Range and age are judged.
+    /// Values and ages are judged.
     Quality,
-    /// Limits of running phases are watched.
+    /// Limits of running phases.
     Alarm,
     /// Conditions and hold times of phases.
     Procedure,
@@ -47,11 +58,14 @@ pub struct Plant {
 impl Default for Plant {
     fn default() -> Self {
         let mut world = World::new();
-        world.insert_resource(Now(Timestamp::from_ms(0)));
-        world.insert_resource(Rate(1));
-        world.insert_resource(Inbox::default());
-        world.insert_resource(Proposals::default());
-        world.insert_resource(TagIndex::default());
+        world.insert_resource(Moment {
+            now: Timestamp::from_ms(0),
+            observing_since: None,
+            pace: Pace::default(),
+        });
+        world.init_resource::<Inbox>();
+        world.init_resource::<Index>();
+        world.init_resource::<Proposals>();
         let mut schedule = Schedule::default();
         schedule.set_executor(SingleThreadedExecutor::new());
         schedule.set_build_settings(ScheduleBuildSettings {
@@ -67,77 +81,47 @@ impl Default for Plant {
 }
 
 impl Plant {
-    /// Puts the facility's equipment and tags in force; readings of tags that stay are kept.
-    pub fn stand(&mut self, facility: &Facility) {
-        let mut wanted = BTreeMap::new();
-        for unit in facility.equipment.values() {
-            for tag in &unit.tags {
-                let id = TagId::new(unit.id.clone(), tag.name.clone());
-                wanted.insert(id, Point { limits: tag.limits.clone() });
-            }
+    /// Takes samples in the order of their arrival, lets time pass, and says what follows from it, sorted by set and domain ids.
+    ///
+    /// The first run begins to observe: nothing before it was seen by this process.
+    pub fn run(&mut self, now: Timestamp, pace: &Pace, samples: Vec<Sample>) -> Vec<Proposal> {
+        let mut moment = self.world.resource_mut::<Moment>();
+        moment.now = now;
+        moment.observing_since.get_or_insert(now);
+        if moment.pace != *pace {
+            moment.pace = pace.clone();
         }
-        let known = self.world.resource::<TagIndex>().0.clone();
-        for (tag, entity) in &known {
-            if !wanted.contains_key(tag) {
-                self.world.despawn(*entity);
-                self.world.resource_mut::<TagIndex>().0.remove(tag);
-            }
-        }
-        for (tag, point) in wanted {
-            match known.get(&tag) {
-                Some(entity) => drop(self.world.entity_mut(*entity).insert(point)),
-                None => {
-                    let entity = self.world.spawn((point, Latest::default())).id();
-                    self.world.resource_mut::<TagIndex>().0.insert(tag, entity);
-                }
-            }
-        }
-    }
-
-    /// A phase runs now.
-    pub fn start(&mut self, spec: RunningPhaseSpec) {
-        self.world.spawn(RunningPhase::new(spec));
-    }
-
-    /// A phase runs no longer.
-    pub fn end(&mut self, batch: &BatchId, phase: &PhaseId) {
-        let mut running = self.world.query::<(Entity, &RunningPhase)>();
-        let matches = |run: &RunningPhase| run.spec.batch == *batch && run.spec.phase == *phase;
-        let ended: Vec<Entity> =
-            running.iter(&self.world).filter(|(_, run)| matches(run)).map(|(entity, _)| entity).collect();
-        for entity in ended {
-            self.world.despawn(entity);
-        }
-    }
-
-    /// Whether a phase runs here.
-    pub fn runs(&mut self, batch: &BatchId, phase: &PhaseId) -> bool {
-        let mut running = self.world.query::<&RunningPhase>();
-        running.iter(&self.world).any(|run| run.spec.batch == *batch && run.spec.phase == *phase)
-    }
-
-    /// Takes samples, lets time pass, and says what follows, sorted by set and domain id.
-    pub fn run(&mut self, now: Timestamp, rate: u32, samples: Vec<Sample>) -> Vec<Proposal> {
-        self.world.resource_mut::<Now>().0 = now;
-        self.world.resource_mut::<Rate>().0 = rate;
-        self.world.resource_mut::<Inbox>().0 = samples;
+        self.world.resource_mut::<Inbox>().arrived = samples;
         self.schedule.run(&mut self.world);
-        let mut proposals = std::mem::take(&mut self.world.resource_mut::<Proposals>().0);
-        proposals.sort_by_key(Proposal::key);
-        proposals
+        let mut made = std::mem::take(&mut self.world.resource_mut::<Proposals>().made);
+        made.sort_by_key(Proposal::place);
+        made
     }
 
-    /// The newest judged sample of a tag.
+    /// The rules said no to a proposal: it is not made again before the record of its batch changes.
+    pub fn mute(&mut self, proposal: &Proposal) {
+        self.world.resource_mut::<Proposals>().muted.insert(proposal.key());
+    }
+
+    /// The newest sample of a tag, as judged.
     pub fn reading(&self, tag: &TagId) -> Option<Sample> {
-        let entity = self.world.resource::<TagIndex>().0.get(tag)?;
-        self.world.get::<Latest>(*entity)?.sample.clone()
+        let entity = self.world.resource::<Index>().points.get(tag)?;
+        self.world.get::<Newest>(*entity)?.0.clone()
     }
 
-    /// The newest judged samples of all tags.
+    /// The newest samples of all tags, as judged; a tag that was not read since the start says so.
     pub fn readings(&self) -> BTreeMap<TagId, Sample> {
-        let index = &self.world.resource::<TagIndex>().0;
-        let one =
-            |(tag, entity): (&TagId, &Entity)| Some((tag.clone(), self.world.get::<Latest>(*entity)?.sample.clone()?));
-        index.iter().filter_map(one).collect()
+        let moment = self.world.resource::<Moment>();
+        let since = moment.observing_since.unwrap_or(moment.now);
+        let points = self.world.resource::<Index>().points.keys();
+        let one = |tag: &TagId| self.reading(tag).unwrap_or_else(|| reading::not_yet_read(tag, since));
+        points.map(|tag| (tag.clone(), one(tag))).collect()
+    }
+
+    /// The batch that occupies a unit, if one does.
+    pub fn occupant(&self, unit: &EquipmentId) -> Option<&crate::id::BatchId> {
+        let unit = self.world.resource::<Index>().units.get(unit)?;
+        let by = self.world.get::<component::OccupiedBy>(*unit)?;
+        self.world.get::<component::OpenBatch>(by.0).map(|batch| &batch.0)
     }
 }

@@ -1,102 +1,106 @@
-//! Procedure: conditions that phases wait for. A condition must hold without a break; a value that is not good breaks it.
-
-use std::collections::BTreeMap;
+//! Procedure: conditions that phases wait for, and hold times (C211-12).
+//!
+//! A condition must hold without a break for as long as the recipe says, from sample to sample: a bad value, a gap longer than a tag's
+//! staleness, or one sample that says otherwise begins it anew. Time alone never meets a condition. A timer that ran out while the
+//! process was down is found by the first run after it; its due time is the one it had.
 
 use bevy_ecs::prelude::*;
 
-use super::{
-    PlantSet,
-    component::{Latest, Now, Proposal, Proposals, RunningPhase, TagIndex, WaitSpec, evidence},
-};
 use crate::{
     batch::ConditionEvidence,
     clock::Timestamp,
-    historian::{Sample, SampleValue},
-    id::TagId,
+    historian::Sample,
     isa88::TagRef,
+    plant::{
+        Finding, PlantSet, Proposal,
+        component::{DutyKey, HoldRule, Inbox, Index, Moment, Point, Proposals, WaitRule, WaitSeen},
+        proposal::evidence,
+        reading::good_number,
+    },
 };
 
+/// Registers the systems of this file.
 pub(super) fn install(schedule: &mut Schedule) {
-    schedule.add_systems(conditions.in_set(PlantSet::Procedure));
+    schedule.add_systems((conditions, hold_times).chain().in_set(PlantSet::Procedure));
 }
 
 fn conditions(
-    now: Res<Now>,
-    index: Res<TagIndex>,
-    tags: Query<&Latest>,
-    mut running: Query<&mut RunningPhase>,
+    moment: Res<Moment>,
+    inbox: Res<Inbox>,
+    index: Res<Index>,
+    points: Query<&Point>,
+    mut waits: Query<(&DutyKey, &WaitRule, &mut WaitSeen)>,
     mut proposals: ResMut<Proposals>,
 ) {
-    for mut run in &mut running {
-        let Some(wait) = run.spec.wait.clone() else { continue };
-        if run.met {
-            continue;
+    for (key, rule, mut seen) in &mut waits {
+        let gone = |sample: &Sample| {
+            let point = index.points.get(&sample.tag).and_then(|entity| points.get(*entity).ok());
+            moment.pace.after(sample.receive_time, point.map_or(0, |point| point.limits.stale_after_s))
+        };
+        let mut met = None;
+        for sample in &inbox.judged {
+            let inputs = rule.inputs.iter().filter(|(_, tag)| **tag == sample.tag);
+            let inputs: Vec<&TagRef> = inputs.map(|(reference, _)| reference).collect();
+            if inputs.is_empty() || met.is_some() {
+                continue;
+            }
+            let at = sample.receive_time;
+            // A tag that was not seen for too long breaks the hold, whichever tag speaks now.
+            if seen.last.values().any(|last| at > gone(last)) {
+                seen.held_since = None;
+                seen.last.retain(|_, last| at <= gone(last));
+            }
+            for reference in inputs {
+                seen.last.insert(reference.clone(), sample.clone());
+            }
+            met = follow(rule, &mut seen, at).map(|since| (since, at));
         }
-        let sources: BTreeMap<TagRef, (TagId, &Latest)> = wait
-            .condition
-            .tags()
-            .iter()
-            .filter_map(|reference| {
-                let tag = run.spec.tag(reference)?;
-                let latest = tags.get(*index.0.get(&tag)?).ok()?;
-                Some((reference.clone(), (tag, latest)))
-            })
-            .collect();
-        run.met_since = follow(&wait, &sources, run.met_since, now.0);
-        let long_enough = |since: Timestamp| now.0.since_ms(since) >= i64::from(wait.for_s).saturating_mul(1000);
-        let (batch, phase) = (run.spec.batch.clone(), run.spec.phase.clone());
-        if let Some(since) = run.met_since.filter(|since| long_enough(*since)) {
-            run.met = true;
-            let readings = sources.values().filter_map(|(_, latest)| latest.sample.as_ref()).map(evidence).collect();
-            let evidence = ConditionEvidence { expression: wait.condition.text().to_owned(), since, readings };
-            proposals.0.push(Proposal::Met { batch, phase, evidence });
-            continue;
+        if seen.last.values().any(|last| moment.now > gone(last)) {
+            seen.held_since = None;
         }
-        let due = run.spec.started_at.plus_s(i64::from(wait.max_s));
-        if !run.overdue && now.0 > due {
-            run.overdue = true;
-            proposals.0.push(Proposal::Overdue { batch, phase, due });
-        }
+        propose(key, rule, &seen, met, moment.now, &mut proposals);
     }
 }
 
-/// Since when the condition has held, after the samples of this step: each is judged in its order of arrival.
-fn follow(
-    wait: &WaitSpec,
-    sources: &BTreeMap<TagRef, (TagId, &Latest)>,
-    since: Option<Timestamp>,
+/// Judges the condition after a sample; since when it has held, once that is long enough.
+fn follow(rule: &WaitRule, seen: &mut WaitSeen, at: Timestamp) -> Option<Timestamp> {
+    let values = seen.last.iter().map(|(reference, sample)| (reference.clone(), good_number(sample))).collect();
+    let holds = rule.condition.as_ref().is_some_and(|c| matches!(c.evaluate_condition(&values), Ok(Some(true))));
+    if !holds {
+        seen.held_since = None;
+        return None;
+    }
+    let since = *seen.held_since.get_or_insert(at);
+    (at.since_ms(since) >= i64::from(rule.for_s).saturating_mul(1000)).then_some(since)
+}
+
+fn propose(
+    key: &DutyKey,
+    rule: &WaitRule,
+    seen: &WaitSeen,
+    met: Option<(Timestamp, Timestamp)>,
     now: Timestamp,
-) -> Option<Timestamp> {
-    let mut since = since;
-    let mut known: BTreeMap<TagRef, Option<f64>> =
-        sources.iter().map(|(reference, (_, latest))| (reference.clone(), before(latest))).collect();
-    let mut arrivals: Vec<(Timestamp, u64, &TagRef, &Sample)> = sources
-        .iter()
-        .flat_map(|(reference, (_, latest))| {
-            latest.fresh.iter().map(move |sample| (sample.receive_time, sample.seq, reference, sample))
-        })
-        .collect();
-    arrivals.sort_by(|a, b| (a.0, a.2, a.1).cmp(&(b.0, b.2, b.1)));
-    for (at, _, reference, sample) in arrivals {
-        known.insert(reference.clone(), usable(sample));
-        since = if holds(wait, &known) { since.or(Some(at)) } else { None };
+    proposals: &mut Proposals,
+) {
+    let mut find = |finding| {
+        let DutyKey { batch, phase, .. } = key.clone();
+        proposals.make(Proposal { batch, phase, item: None, finding });
+    };
+    let in_time = met.is_some_and(|(_, at)| at <= rule.due);
+    if !rule.overdue && now > rule.due && !in_time {
+        find(Finding::Overdue { due: rule.due });
     }
-    // What has become stale without a sample counts too.
-    for (reference, (_, latest)) in sources {
-        known.insert(reference.clone(), latest.sample.as_ref().and_then(usable));
+    if let Some((since, _)) = met {
+        let readings = seen.last.values().map(evidence).collect();
+        find(Finding::Met { evidence: ConditionEvidence { expression: rule.text.clone(), since, readings } });
     }
-    if holds(wait, &known) { since.or(Some(now)) } else { None }
 }
 
-/// The value before the samples of this step: unknown when there are any, so that nothing is taken for longer than it was seen.
-fn before(latest: &Latest) -> Option<f64> {
-    if latest.fresh.is_empty() { latest.sample.as_ref().and_then(usable) } else { None }
-}
-
-fn usable(sample: &Sample) -> Option<f64> {
-    sample.quality.is_good().then_some(sample.value.as_ref()).flatten().and_then(SampleValue::to_f64)
-}
-
-fn holds(wait: &WaitSpec, known: &BTreeMap<TagRef, Option<f64>>) -> bool {
-    matches!(wait.condition.evaluate_condition(known), Ok(Some(true)))
+fn hold_times(moment: Res<Moment>, timers: Query<(&DutyKey, &HoldRule)>, mut proposals: ResMut<Proposals>) {
+    for (key, rule) in &timers {
+        if moment.now > rule.due {
+            let DutyKey { batch, phase, .. } = key.clone();
+            proposals.make(Proposal { batch, phase, item: None, finding: Finding::HoldExceeded { due: rule.due } });
+        }
+    }
 }

@@ -1,69 +1,96 @@
-//! Ingest and Quality: samples arrive at their tags, and are judged by range and age.
+//! Ingest and Quality: samples reach their tags and are judged. What happens when a device goes silent is decided here.
 //!
-//! The driver reports failures itself; the plant distrusts on top: a value outside its physical range is bad, and so is one that has
-//! become older than its tag allows, whatever the driver says. Ages count in facility time at the present rate.
+//! The driver reports failures itself; the plant distrusts on top: a value that is none, not finite or outside its tag's physical
+//! range is bad, and so is one that has become older than its tag allows, whatever the driver says. Samples of a tag that the
+//! facility does not have are not taken (P11-12); one that is older than the newest is history, and for the historian only.
 
 use bevy_ecs::prelude::*;
 
-use super::{
-    PlantSet,
-    component::{Inbox, Latest, Now, Point, Rate, TagIndex},
-};
 use crate::{
-    historian::{Cause, Grade, Quality, Sample},
+    clock::Timestamp,
+    historian::{Cause, Quality, Sample, SampleValue},
+    id::TagId,
+    plant::{
+        PlantSet,
+        component::{Inbox, Index, Moment, Newest, Point},
+    },
     quantity::decimal_of,
     tenant::TagLimits,
 };
 
+/// Registers the systems of this file.
 pub(super) fn install(schedule: &mut Schedule) {
-    schedule.add_systems(ingest.in_set(PlantSet::Ingest));
-    schedule.add_systems(age.in_set(PlantSet::Quality));
+    schedule.add_systems((ingest.in_set(PlantSet::Ingest), age.in_set(PlantSet::Quality)));
 }
 
-fn ingest(mut inbox: ResMut<Inbox>, index: Res<TagIndex>, mut tags: Query<(&Point, &mut Latest)>) {
-    for (_, mut latest) in &mut tags {
-        if !latest.fresh.is_empty() || latest.turned_stale {
-            latest.fresh.clear();
-            latest.turned_stale = false;
+fn ingest(mut inbox: ResMut<Inbox>, index: Res<Index>, mut points: Query<(&Point, &mut Newest)>) {
+    let arrived = std::mem::take(&mut inbox.arrived);
+    let mut judged = Vec::with_capacity(arrived.len());
+    for sample in arrived {
+        let Some((point, mut newest)) = index.points.get(&sample.tag).and_then(|e| points.get_mut(*e).ok()) else {
+            continue;
+        };
+        if newest.0.as_ref().is_some_and(|known| sample.receive_time < known.receive_time) {
+            continue;
         }
+        let sample = judge(sample, &point.limits);
+        newest.0 = Some(sample.clone());
+        judged.push(sample);
     }
-    for sample in inbox.0.drain(..) {
-        let Some(entity) = index.0.get(&sample.tag) else { continue };
-        let Ok((point, mut latest)) = tags.get_mut(*entity) else { continue };
-        let judged = judge(sample, &point.limits);
-        latest.sample = Some(judged.clone());
-        latest.fresh.push(judged);
-    }
+    inbox.judged = judged;
 }
 
-/// A good value outside the tag's physical range is not good.
+/// A sample with the quality that the plant gives it; never a better one than the driver's.
 fn judge(mut sample: Sample, limits: &TagLimits) -> Sample {
     if sample.quality.is_good() {
-        let number = sample.value.as_ref().and_then(crate::historian::SampleValue::to_f64);
-        let inside = match number.map(decimal_of) {
-            Some(Some(value)) => limits.range.contains(value),
-            Some(None) => false,
-            None => true,
+        sample.quality = match &sample.value {
+            None => Quality::bad(Cause::SensorFault),
+            Some(value) => match (value.to_f64(), value.to_f64().and_then(decimal_of)) {
+                (None, _) => Quality::GOOD,
+                (Some(_), None) => Quality::bad(Cause::SensorFault),
+                (Some(_), Some(number)) if limits.range.contains(number) => Quality::GOOD,
+                (Some(_), Some(_)) => Quality::bad(Cause::OutOfRange),
+            },
         };
-        if sample.value.is_none() {
-            sample.quality = Quality::bad(Cause::NotYetRead);
-        } else if !inside {
-            sample.quality = Quality::bad(Cause::OutOfRange);
-        }
     }
     sample
 }
 
-fn age(now: Res<Now>, rate: Res<Rate>, mut tags: Query<(&Point, &mut Latest)>) {
-    for (point, mut latest) in &mut tags {
-        let allowed_ms = i64::from(point.limits.stale_after_s).saturating_mul(1000).saturating_mul(i64::from(rate.0));
-        let Some(sample) = &latest.sample else { continue };
-        if sample.quality.grade == Grade::Bad || now.0.since_ms(sample.receive_time) <= allowed_ms {
+fn age(moment: Res<Moment>, mut points: Query<(&Point, &mut Newest)>) {
+    for (point, mut newest) in &mut points {
+        let fresh = newest.0.as_ref().is_none_or(|sample| !sample.quality.is_good() || !gone(&moment, sample, point));
+        if fresh {
             continue;
         }
-        let mut stale = sample.clone();
-        stale.quality = Quality::bad(Cause::Stale);
-        latest.sample = Some(stale);
-        latest.turned_stale = true;
+        if let Some(sample) = &mut newest.0 {
+            sample.quality = Quality::bad(Cause::Stale);
+        }
     }
+}
+
+fn gone(moment: &Moment, sample: &Sample, point: &Point) -> bool {
+    moment.now > moment.pace.after(sample.receive_time, point.limits.stale_after_s)
+}
+
+/// The number of a sample, if it is one and good.
+pub(super) fn good_number(sample: &Sample) -> Option<f64> {
+    sample.value.as_ref().filter(|_| sample.quality.is_good()).and_then(SampleValue::to_f64)
+}
+
+/// A sample that says that there is none yet.
+pub(super) fn not_yet_read(tag: &TagId, at: Timestamp) -> Sample {
+    Sample {
+        tag: tag.clone(),
+        value: None,
+        quality: Quality::bad(Cause::NotYetRead),
+        source_time: None,
+        receive_time: at,
+        seq: 0,
+        overflow: false,
+    }
+}
+
+/// A sample whose time has run out.
+pub(super) fn stale(sample: &Sample) -> Sample {
+    Sample { quality: Quality::bad(Cause::Stale), ..sample.clone() }
 }
