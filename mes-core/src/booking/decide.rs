@@ -3,7 +3,7 @@
 //! The scheduler proposes; here every window is judged again, against what is booked and running by now. A tenant learns its own
 //! constraints and "no capacity of this kind in this window", and never whose the capacity is (SOD-14); the facility learns everything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     access::Rejection,
@@ -34,8 +34,8 @@ pub struct BookingContext<'a> {
     pub recipes: &'a BTreeMap<(RecipeId, u32), MasterRecipe>,
     /// All bookings.
     pub bookings: &'a BTreeMap<BookingId, Booking>,
-    /// The batch of a booking that was issued.
-    pub batch: &'a dyn Fn(&BatchId) -> Option<&'a Batch>,
+    /// All batches.
+    pub batches: &'a BTreeMap<BatchId, Arc<Batch>>,
 }
 
 /// Decides a command about a booking.
@@ -253,12 +253,8 @@ fn fits(
 }
 
 fn equipment(rule: &str, ja: &str, en: &str) -> Rejection {
-    Rejection::new(
-        rule,
-        format!("{ja}もう一度見積りを取ってください。"),
-        format!("{en} Ask for a new quote."),
-    )
-    .about("equipment")
+    Rejection::new(rule, format!("{ja}もう一度見積りを取ってください。"), format!("{en} Ask for a new quote."))
+        .about("equipment")
 }
 
 fn suite_fits(window: &BookingWindow, master: &MasterRecipe, suite: &Suite) -> Result<(), Rejection> {
@@ -287,7 +283,7 @@ fn held_until(booking: &Booking, ctx: &BookingContext<'_>) -> Option<Timestamp> 
     match &booking.state {
         BookingState::Requested | BookingState::Confirmed => Some(booking.window.until),
         BookingState::Refused(_) | BookingState::Withdrawn => None,
-        BookingState::Issued(batch) => match (ctx.batch)(batch) {
+        BookingState::Issued(batch) => match ctx.batches.get(batch) {
             // A batch that runs longer than planned keeps what it has; one that ended gives it back.
             Some(batch) if matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution) => {
                 Some(booking.window.until.max(ctx.now.plus_ms(1)))

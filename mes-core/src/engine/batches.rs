@@ -1,20 +1,19 @@
 //! Commands about batches, from people and from the plant, and what a batch's events ask of the plant.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
 use crate::{
     access::{Reauth, Rejection, Who},
-    batch::{Batch, BatchCommand, BatchEvent, Context, Lifecycle, PhaseStatus, StreamSeal, decide},
+    batch::{BatchCommand, BatchEvent, Context, StreamSeal, decide},
     booking::BookingEvent,
-    clock::Timestamp,
     engine::{Effect, Engine, LinkReport, WriteRequest, decide::samples_stream},
     historian::Sample,
     id::{BatchId, DeviationId, ItemId, TagId},
-    isa88::{Expression, PhaseKind},
+    isa88::Expression,
     journal::{EntryId, Event, Owner, StreamId, StreamKind},
-    plant::{Proposal, RunningPhaseSpec, WaitSpec},
+    plant::{Finding, Proposal},
 };
 
 use super::decide::Decision;
@@ -34,7 +33,7 @@ impl Engine {
         let sealed;
         let command = match command {
             BatchCommand::Dispose { release, signature, text, .. } => {
-                let seals = self.seals(id)?;
+                let seals = self.seals(id, *release)?;
                 sealed = BatchCommand::Dispose {
                     release: *release,
                     signature: signature.clone(),
@@ -129,8 +128,9 @@ impl Engine {
         issued.map(Owner::Tenant)
     }
 
-    /// Number and last hash of every stream that the record of a batch draws on.
-    fn seals(&self, id: &BatchId) -> Result<Vec<StreamSeal>, Rejection> {
+    /// Number and last hash of every stream that the record of a batch draws on. A batch is released only when all that its
+    /// equipment measured is sealed; one that is rejected before its end is sealed as far as it came.
+    fn seals(&self, id: &BatchId, release: bool) -> Result<Vec<StreamSeal>, Rejection> {
         let batch = self.books.batches.get(id).ok_or_else(Rejection::not_found)?;
         let owner = Owner::Tenant(batch.issued.owner().clone());
         let mut streams = vec![
@@ -140,7 +140,10 @@ impl Engine {
         ];
         for unit in batch.issued.equipment.values() {
             let sealed = self.books.sealed.get(&(id.clone(), unit.id.clone()));
-            let complete = batch.execution_completed_at.is_some_and(|end| sealed.is_some_and(|until| *until > end));
+            let complete = match batch.execution_completed_at {
+                Some(end) => sealed.is_some_and(|until| *until > end),
+                None => !release,
+            };
             if !complete {
                 return Err(Rejection::new(
                     "DI-04",
@@ -157,57 +160,22 @@ impl Engine {
         Ok(streams.into_iter().map(seal).filter(|seal| seal.seq > 0).collect())
     }
 
-    /// Keeps the plant's running phases in step with a batch after one of its events.
-    pub(super) fn follow_phases(&mut self, stream: &str) {
-        let Ok(id) = BatchId::parse(stream) else { return };
-        let Some(batch) = self.books.batches.get(&id).cloned() else { return };
-        let open = matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution);
-        for phase in batch.issued.recipe.phases() {
-            let Some(run) = batch.phases.get(&phase.id) else { continue };
-            let status = matches!(run.status, PhaseStatus::Running | PhaseStatus::AwaitingVerification);
-            let asks = !phase.watch.is_empty() || matches!(phase.kind, PhaseKind::Wait { .. });
-            let waits = open && status && asks;
-            match (waits, self.plant.runs(&id, &phase.id)) {
-                (true, false) => self.plant.start(running(&id, &batch, phase, run)),
-                (false, true) => self.plant.end(&id, &phase.id),
-                _ => {}
+    /// A proposal of the plant as a command. A deviation gets its id at the moment of the decision: two proposals may follow each other.
+    pub(super) fn command_of(&self, proposal: &Proposal) -> BatchCommand {
+        let phase = proposal.phase.clone();
+        match proposal.finding.clone() {
+            Finding::Violated { item, since, evidence } => {
+                let deviation = self.next_deviation(&proposal.batch);
+                BatchCommand::NoticeViolation { phase, item, since, evidence, deviation }
+            }
+            Finding::Returned { item, evidence } => BatchCommand::NoticeReturn { phase, item, evidence },
+            Finding::Met { evidence } => BatchCommand::MeetCondition { phase, evidence },
+            Finding::Overdue { due } => BatchCommand::NoticeOverdue { phase, due },
+            Finding::HoldExceeded { due } => {
+                let deviation = self.next_deviation(&proposal.batch);
+                BatchCommand::NoticeHoldExceeded { phase, due, deviation }
             }
         }
-    }
-
-    /// A proposal of the plant as a command.
-    pub(super) fn command_of(&self, proposal: Proposal) -> (BatchId, BatchCommand) {
-        match proposal {
-            Proposal::Violation { batch, phase, item, since, evidence } => {
-                let deviation = self.next_deviation(&batch);
-                (batch, BatchCommand::NoticeViolation { phase, item, since, evidence, deviation })
-            }
-            Proposal::Return { batch, phase, item, evidence } => {
-                (batch, BatchCommand::NoticeReturn { phase, item, evidence })
-            }
-            Proposal::Met { batch, phase, evidence } => (batch, BatchCommand::MeetCondition { phase, evidence }),
-            Proposal::Overdue { batch, phase, due } => (batch, BatchCommand::NoticeOverdue { phase, due }),
-        }
-    }
-
-    /// Hold times that ran out before their phase was started; also those that ran out while the process was down.
-    pub(super) fn due_hold_times(&self) -> Vec<(BatchId, BatchCommand)> {
-        let mut commands = Vec::new();
-        for (id, batch) in self.books.occupying() {
-            for phase in batch.issued.recipe.phases() {
-                let Some(hold) = &phase.hold else { continue };
-                let Some(run) = batch.phases.get(&phase.id) else { continue };
-                let waiting = matches!(run.status, PhaseStatus::Waiting | PhaseStatus::Ready);
-                let since = batch.phases.get(&hold.since).and_then(|since| since.completed_at);
-                let Some(due) = since.map(|since| since.plus_s(i64::from(hold.max_s))) else { continue };
-                if waiting && !run.hold_exceeded && self.now() > due {
-                    let deviation = self.next_deviation(id);
-                    let phase = phase.id.clone();
-                    commands.push((id.clone(), BatchCommand::NoticeHoldExceeded { phase, due, deviation }));
-                }
-            }
-        }
-        commands
     }
 
     /// A link report as a command to the batch that has the equipment.
@@ -226,28 +194,5 @@ impl Engine {
 
     fn next_deviation(&self, id: &BatchId) -> DeviationId {
         crate::batch::next_deviation(id, self.books.batches.get(id).map(|batch| &batch.deviations))
-    }
-}
-
-fn running(id: &BatchId, batch: &Batch, phase: &crate::isa88::Phase, run: &crate::batch::PhaseRun) -> RunningPhaseSpec {
-    let started_at = run.started_at.unwrap_or(Timestamp::from_ms(0));
-    let wait = match &phase.kind {
-        PhaseKind::Wait { condition, for_s, max_s } if !run.condition_met => {
-            Expression::parse(condition).ok().map(|condition| WaitSpec {
-                condition: Arc::new(condition),
-                for_s: *for_s,
-                max_s: *max_s,
-                overdue: run.overdue,
-            })
-        }
-        _ => None,
-    };
-    RunningPhaseSpec {
-        batch: id.clone(),
-        phase: phase.id.clone(),
-        started_at,
-        equipment: batch.issued.equipment.iter().map(|(role, unit)| (role.clone(), unit.id.clone())).collect(),
-        watches: phase.watch.iter().map(|w| (w.clone(), run.violated.contains_key(&w.item))).collect(),
-        wait,
     }
 }

@@ -2,21 +2,24 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     access::Who,
     batch::{Batch, BatchEvent, EventMeta, Lifecycle, Occupancy},
     booking::{Booking, BookingEvent, BookingState},
     clock::Timestamp,
-    engine::{LinkView, MasterRecipe, PendingChange},
+    engine::{LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
     id::{BatchId, BookingId, ChangeId, EquipmentId, ItemId, PersonId, PhaseId, RecipeId, SuiteId, TagId},
     isa88::{Approval, RecipeApprovals, RecipeEvent},
     journal::{Entry, EntryId, Event, JournalEvent, Purpose, SamplesEvent},
+    plant::Pace,
     quantity::Language,
     tenant::{EquipmentEvent, Facility, FacilityEvent, PersonEvent},
 };
 
-/// A write that was asked for and has no outcome yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A write that was asked for and whose outcome is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outstanding {
     /// Batch.
     pub batch: BatchId,
@@ -26,20 +29,24 @@ pub struct Outstanding {
     pub item: ItemId,
     /// Tag.
     pub tag: TagId,
+    /// It is on record that the outcome is unknown; a later answer is still taken.
+    pub unknown: bool,
 }
 
 /// The recorded state.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Books {
     /// What the journal is for; `None` before its first entry.
     pub purpose: Option<Purpose>,
-    /// Rate of facility time; 0 before the first entry means 1.
-    pub rate: u32,
+    /// How fast facility time ran when.
+    pub pace: Pace,
     /// The facility in force.
     pub facility: Arc<Facility>,
     /// Proposed changes.
     pub changes: Arc<BTreeMap<ChangeId, PendingChange>>,
     /// Recipes.
+    #[serde(with = "pairs")]
     pub recipes: Arc<BTreeMap<(RecipeId, u32), MasterRecipe>>,
     /// Bookings.
     pub bookings: Arc<BTreeMap<BookingId, Booking>>,
@@ -52,20 +59,16 @@ pub struct Books {
     /// Effects without an outcome.
     pub outstanding: BTreeMap<EntryId, Outstanding>,
     /// Up to when the samples of an occupancy are sealed.
-    pub sealed: BTreeMap<(BatchId, EquipmentId), Timestamp>,
+    #[serde(with = "pairs")]
+    pub sealed: Arc<BTreeMap<(BatchId, EquipmentId), Timestamp>>,
 }
 
 impl Books {
-    /// Facility seconds per wall second.
-    pub fn rate(&self) -> u32 {
-        self.rate.max(1)
-    }
-
     /// Applies one entry.
     pub fn apply(&mut self, entry: &Entry, event: &Event, who: &Who) {
         let at = entry.envelope.time;
         match event {
-            Event::Journal(event) => self.journal(event),
+            Event::Journal(event) => self.journal(event, at),
             Event::Facility(event) => self.facility(event),
             Event::Equipment(EquipmentEvent::LinkChanged { equipment, state, cause, at }) => {
                 let view = LinkView { state: state.clone(), since: *at, cause: cause.clone() };
@@ -80,16 +83,16 @@ impl Books {
             Event::Batch(event) => self.batch(entry, event, who),
             Event::Samples(SamplesEvent::Sealed { sealed }) => {
                 let key = (sealed.batch.clone(), sealed.equipment.clone());
-                let until = self.sealed.entry(key).or_insert(sealed.until);
+                let until = Arc::make_mut(&mut self.sealed).entry(key).or_insert(sealed.until);
                 *until = sealed.until.max(*until);
             }
         }
     }
 
-    fn journal(&mut self, event: &JournalEvent) {
+    fn journal(&mut self, event: &JournalEvent, at: Timestamp) {
         match event {
             JournalEvent::Opened { purpose, .. } => self.purpose = Some(*purpose),
-            JournalEvent::RateChanged { rate } => self.rate = *rate,
+            JournalEvent::RateChanged { rate } => self.pace.change(at, *rate),
             JournalEvent::Started { .. } => {}
         }
     }
@@ -174,11 +177,29 @@ impl Books {
         let meta = EventMeta { who, at: entry.envelope.time, entry: entry.id(), stream_seq: entry.envelope.stream_seq };
         match event {
             BatchEvent::WriteRequested { phase, item, tag, .. } => {
-                let outstanding =
-                    Outstanding { batch: id.clone(), phase: phase.clone(), item: item.clone(), tag: tag.clone() };
+                let outstanding = Outstanding {
+                    batch: id.clone(),
+                    phase: phase.clone(),
+                    item: item.clone(),
+                    tag: tag.clone(),
+                    unknown: false,
+                };
                 self.outstanding.insert(entry.id(), outstanding);
             }
-            BatchEvent::WriteResolved { effect, .. } => drop(self.outstanding.remove(effect)),
+            BatchEvent::WriteResolved { effect, outcome, .. } => match outcome.result {
+                WriteResult::Unknown { .. } => {
+                    if let Some(open) = self.outstanding.get_mut(effect) {
+                        open.unknown = true;
+                    }
+                }
+                WriteResult::Confirmed
+                | WriteResult::Refused { .. }
+                | WriteResult::NotConfirmed
+                | WriteResult::NotSent { .. } => drop(self.outstanding.remove(effect)),
+            },
+            BatchEvent::Released { .. } | BatchEvent::Rejected { .. } => {
+                self.outstanding.retain(|_, open| open.batch != id);
+            }
             _ => {}
         }
         let batches = Arc::make_mut(&mut self.batches);

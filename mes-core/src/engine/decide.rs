@@ -3,12 +3,15 @@
 use crate::{
     access::{Action, Actor, AuthMethod, Meaning, Rejection, Resource, Scope, Subject, Who, action_of},
     batch::BatchCommand,
-    engine::{Act, Command, Engine, Input, LinkReport, Note, WriteOutcome, step::SOFTWARE},
+    engine::{Act, Command, Engine, Input, LinkReport, LinkState, Note, WriteOutcome, step::SOFTWARE},
     historian::SealedSamples,
     id::{BatchId, PersonId},
     journal::{EntryId, Event, JournalEvent, Owner, SamplesEvent, StreamId, StreamKind},
     tenant::{self, EquipmentEvent, FacilityEvent, PersonEvent, Role},
 };
+
+/// Fastest facility time, in facility seconds per wall second.
+pub const RATE_MAX: u32 = 3_600;
 
 /// Entries, or the rule that said no.
 pub(super) type Decision = Result<Vec<EntryId>, Rejection>;
@@ -51,6 +54,8 @@ impl Engine {
     }
 
     fn judged(&mut self, act: &Act, actor: &PersonId) -> Decision {
+        self.in_use(&act.scope.person)?;
+        self.in_use(actor)?;
         let action = action_of(&act.command);
         let resource = self.resource(&act.command)?;
         let facility = std::sync::Arc::clone(&self.books.facility);
@@ -62,7 +67,7 @@ impl Engine {
         let who = self.who(&act.scope, actor, role, act.signer.as_ref().map(|signer| signer.method));
         match &act.command {
             Command::Batch { batch, command } => self.person_batch(batch, command, &who, act.signer.as_ref()),
-            Command::Booking { booking, command } => self.booking(booking, command, &act.scope, &who),
+            Command::Booking { booking, command } => self.booking(booking, command, &who),
             Command::SubmitRecipe { body } => self.submit_recipe(body, &who),
             Command::ApproveRecipe { .. } => self.approve_recipe(&act.command, &who, act.signer.as_ref()),
             Command::ProposeChange { change, items, text } => {
@@ -77,6 +82,18 @@ impl Engine {
             }
             Command::SetRate { rate } => self.set_rate(*rate, &who),
         }
+    }
+
+    /// Refuses a person who has no account in use: a session may outlive its person.
+    fn in_use(&self, person: &PersonId) -> Result<(), Rejection> {
+        if self.books.facility.people.get(person).is_some_and(|known| known.active) {
+            return Ok(());
+        }
+        Err(Rejection::new(
+            "P11-20",
+            "このアカウントは使用できません。システム管理者に連絡してください。",
+            "This account is not in use. Ask the system administrator.",
+        ))
     }
 
     /// The thing that a command is about; what does not exist is not found.
@@ -159,10 +176,13 @@ impl Engine {
                 "The rate of facility time cannot be changed in a production journal.",
             ));
         }
-        if rate == 0 {
-            return Err(
-                Rejection::new("DI-13", "倍率は1以上にしてください。", "The rate must be at least 1.").about("rate")
-            );
+        if !(1..=RATE_MAX).contains(&rate) {
+            return Err(Rejection::new(
+                "DI-13",
+                format!("倍率は1〜{RATE_MAX}にしてください。"),
+                format!("The rate must be 1 to {RATE_MAX}."),
+            )
+            .about("rate"));
         }
         Ok(self.enter_journal(&JournalEvent::RateChanged { rate }, who))
     }
@@ -181,6 +201,16 @@ impl Engine {
             entries.extend(self.system_batch("driver", &batch, &command));
         }
         entries
+    }
+
+    /// A process that has just started has no link; the record shows the gap.
+    fn links_are_down(&mut self) {
+        let up = self.books.links.iter().filter(|(_, link)| link.state != LinkState::Disconnected);
+        let up: Vec<_> = up.map(|(equipment, _)| equipment.clone()).collect();
+        for equipment in up {
+            let (state, cause) = (LinkState::Disconnected, "the process was started anew".to_owned());
+            self.link(&LinkReport { equipment, state, cause, at: self.now() });
+        }
     }
 
     pub(super) fn outcome(&mut self, outcome: &WriteOutcome) -> Vec<EntryId> {
@@ -210,6 +240,7 @@ impl Engine {
             Note::Started { wall_time } => {
                 let event = JournalEvent::Started { software: SOFTWARE.to_owned(), wall_time };
                 let entries = self.enter_journal(&event, &system);
+                self.links_are_down();
                 self.settle_unknown();
                 Ok(entries)
             }
@@ -217,6 +248,7 @@ impl Engine {
                 self.first_facility(items, change, proposed_by, approved_by)
             }
             Note::LoggedIn(scope) => {
+                self.in_use(&scope.person)?;
                 let who = self.who(&scope, &scope.person, None, None);
                 Ok(self.enter_person(&scope.person, &PersonEvent::LoggedIn { person: scope.person.clone() }, &who))
             }

@@ -15,17 +15,21 @@ mod recipes;
 #[cfg(feature = "engine")]
 mod refusal;
 #[cfg(feature = "engine")]
+mod snapshot;
+#[cfg(feature = "engine")]
 mod step;
 mod view;
 
 #[cfg(feature = "engine")]
 pub use books::{Books, Outstanding};
 #[cfg(feature = "engine")]
-pub use decide::samples_stream;
+pub use decide::{RATE_MAX, samples_stream};
 pub use effect::{Effect, LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult};
 pub use input::{Act, Command, Input, Note};
 #[cfg(feature = "engine")]
 pub use recipes::recipe_statement;
+#[cfg(feature = "engine")]
+pub use snapshot::SnapshotError;
 #[cfg(feature = "engine")]
 pub use step::{Engine, EngineError, Output, SOFTWARE};
 pub use view::{LinkView, MasterRecipe, PendingChange, Reading, View};

@@ -11,7 +11,6 @@ use crate::{
         encode::{canonical_of, sha256},
     },
     quantity::Language,
-    tenant::Role,
 };
 
 use super::decide::Decision;
@@ -103,7 +102,7 @@ impl Engine {
         }
         let role = match &who.actor {
             crate::access::Actor::Person { role: Some(role), .. } => *role,
-            _ => Role::Sup,
+            _ => return Err(Rejection::not_found()),
         };
         let signature = Signature {
             id: signature.clone(),

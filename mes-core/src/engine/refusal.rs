@@ -46,7 +46,7 @@ impl Engine {
 
     /// Enters what was counted once its minute is over.
     pub(super) fn enter_counted_refusals(&mut self) {
-        let window = WINDOW_MS.saturating_mul(i64::from(self.books.rate()));
+        let window = WINDOW_MS.saturating_mul(i64::from(self.books.pace.rate()));
         let now = self.now();
         let over: Vec<(Key, u32)> = self
             .refusals

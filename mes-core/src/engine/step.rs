@@ -72,14 +72,22 @@ pub struct Engine {
 impl Engine {
     /// An engine before the first entry.
     pub fn new(policies: Arc<Policies>, salts: Salts) -> Self {
+        Self::at(policies, salts, Books::default(), Sequencer::default())
+    }
+
+    /// An engine at a recorded state. What is observed is empty.
+    pub(super) fn at(policies: Arc<Policies>, salts: Salts, books: Books, sequencer: Sequencer) -> Self {
+        let mut plant = Plant::default();
+        plant.stand(&books.facility);
+        books.batches.values().for_each(|batch| plant.follow(batch));
         Self {
             policies,
-            books: Books::default(),
-            plant: Plant::default(),
+            now: sequencer.last_time().unwrap_or(Timestamp::from_ms(0)),
+            books,
+            plant,
             refusals: Refusals::default(),
-            sequencer: Sequencer::default(),
+            sequencer,
             salts,
-            now: Timestamp::from_ms(0),
             entries: Vec::new(),
             effects: Vec::new(),
             fault: None,
@@ -123,17 +131,23 @@ impl Engine {
 
     /// Readings reach the plant, time passes there, and what it proposes is decided, until it proposes nothing.
     fn let_time_pass(&mut self, mut samples: Vec<crate::historian::Sample>) {
-        for _ in 0..ROUNDS_MAX {
-            let mut commands: Vec<(BatchId, crate::batch::BatchCommand)> = Vec::new();
-            for proposal in self.plant.run(self.now, self.books.rate(), std::mem::take(&mut samples)) {
-                commands.push(self.command_of(proposal));
-            }
-            commands.extend(self.due_hold_times());
-            if commands.is_empty() {
+        for round in 0..=ROUNDS_MAX {
+            let proposals = self.plant.run(self.now, &self.books.pace, std::mem::take(&mut samples));
+            if proposals.is_empty() {
                 break;
             }
-            for (batch, command) in commands {
-                self.system_batch("procedure", &batch, &command);
+            if round == ROUNDS_MAX {
+                tracing::error!(
+                    rounds = ROUNDS_MAX,
+                    "the plant does not come to rest; its proposals wait for the next step"
+                );
+                break;
+            }
+            for proposal in proposals {
+                let command = self.command_of(&proposal);
+                if self.system_batch(proposal.by().name(), &proposal.batch, &command).is_empty() {
+                    self.plant.mute(&proposal);
+                }
             }
         }
         self.enter_counted_refusals();
@@ -178,8 +192,11 @@ impl Engine {
             let facility = Arc::clone(&self.books.facility);
             self.plant.stand(&facility);
         }
-        if let Event::Batch(_) = event {
-            self.follow_phases(&entry.envelope.stream.id);
+        if let Event::Batch(_) = event
+            && let Ok(id) = BatchId::parse(entry.envelope.stream.id.clone())
+            && let Some(batch) = self.books.batches.get(&id)
+        {
+            self.plant.follow(batch);
         }
     }
 
@@ -202,7 +219,8 @@ impl Engine {
     ///
     /// Called once after replay; the entries go through `step` like all others.
     pub(super) fn settle_unknown(&mut self) {
-        let effects: Vec<_> = self.books.outstanding.iter().map(|(id, o)| (id.clone(), o.clone())).collect();
+        let open = self.books.outstanding.iter().filter(|(_, open)| !open.unknown);
+        let effects: Vec<_> = open.map(|(id, open)| (id.clone(), open.clone())).collect();
         for (effect, outstanding) in effects {
             let outcome = WriteOutcome {
                 effect,
@@ -234,7 +252,7 @@ impl Engine {
     }
     /// Facility seconds per wall second.
     pub fn rate(&self) -> u32 {
-        self.books.rate()
+        self.books.pace.rate()
     }
     /// Whether there is no entry yet.
     pub fn is_empty(&self) -> bool {
@@ -252,7 +270,7 @@ impl Engine {
         View {
             now: now.max(self.now),
             purpose: self.books.purpose.unwrap_or(Purpose::Production),
-            rate: self.books.rate(),
+            rate: self.books.pace.rate(),
             facility: Arc::clone(&self.books.facility),
             changes: Arc::clone(&self.books.changes),
             recipes: Arc::clone(&self.books.recipes),

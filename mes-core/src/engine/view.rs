@@ -56,7 +56,7 @@ pub struct Reading {
 }
 
 /// The link of a piece of equipment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkView {
     /// State.
     pub state: LinkState,

@@ -79,6 +79,8 @@ pub(super) struct Duties(Vec<Entity>);
 /// Recorded: a limit that a running phase watches.
 #[derive(Component, Debug, Clone, PartialEq, Eq)]
 pub struct WatchRule {
+    /// The watch's item.
+    pub item: ItemId,
     /// Tag.
     pub tag: TagId,
     /// The range it must stay in.

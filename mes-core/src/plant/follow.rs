@@ -54,15 +54,20 @@ impl Plant {
                 index.suites.entry(id.clone()).or_insert_with(|| world.spawn(SuitePlace(id.clone())).id());
             }
             for unit in facility.equipment.values() {
-                let entity = *index.units.entry(unit.id.clone()).or_insert_with(|| world.spawn(Unit(unit.id.clone())).id());
+                let entity =
+                    *index.units.entry(unit.id.clone()).or_insert_with(|| world.spawn(Unit(unit.id.clone())).id());
                 if let Some(suite) = index.suites.get(&unit.suite) {
                     world.entity_mut(entity).insert(StandsIn(*suite));
                 }
                 let tag_id = |tag: &crate::tenant::Tag| TagId::new(unit.id.clone(), tag.name.clone());
                 let wanted: BTreeMap<TagId, TagLimits> =
                     unit.tags.iter().map(|tag| (tag_id(tag), tag.limits.clone())).collect();
-                let left: Vec<TagId> =
-                    index.points.keys().filter(|id| id.equipment == unit.id && !wanted.contains_key(*id)).cloned().collect();
+                let left: Vec<TagId> = index
+                    .points
+                    .keys()
+                    .filter(|id| id.equipment == unit.id && !wanted.contains_key(*id))
+                    .cloned()
+                    .collect();
                 for tag in left {
                     if let Some(point) = index.points.remove(&tag) {
                         world.despawn(point);
@@ -211,6 +216,7 @@ fn watch_rule(batch: &Batch, run: &PhaseRun, watch: &Watch) -> Option<WatchRule>
         PhaseStatus::Waiting | PhaseStatus::Ready | PhaseStatus::Complete => return None,
     };
     Some(WatchRule {
+        item: watch.item.clone(),
         tag: tag_of(batch, &watch.tag)?,
         range: watch.range.clone(),
         for_s: watch.for_s,

@@ -60,7 +60,7 @@ impl Judge<'_> {
         if number.is_some_and(|value| self.rule.range.contains(value)) {
             seen.outside_since = None;
             if std::mem::take(&mut self.violated) {
-                self.find(Finding::Returned { evidence: evidence(sample) });
+                self.find(Finding::Returned { item: self.rule.item.clone(), evidence: evidence(sample) });
             }
         } else {
             let since = *seen.outside_since.get_or_insert(at);
@@ -95,12 +95,12 @@ impl Judge<'_> {
         let long_enough = at.since_ms(since) >= i64::from(self.rule.for_s).saturating_mul(1000);
         if long_enough && !self.violated {
             self.violated = true;
-            self.find(Finding::Violated { since, evidence: evidence(reading) });
+            self.find(Finding::Violated { item: self.rule.item.clone(), since, evidence: evidence(reading) });
         }
     }
 
     fn find(&mut self, finding: Finding) {
-        let DutyKey { batch, phase, item } = self.key.clone();
-        self.found.push(Proposal { batch, phase, item, finding });
+        let DutyKey { batch, phase, .. } = self.key.clone();
+        self.found.push(Proposal { batch, phase, finding });
     }
 }

@@ -58,11 +58,7 @@ pub struct Plant {
 impl Default for Plant {
     fn default() -> Self {
         let mut world = World::new();
-        world.insert_resource(Moment {
-            now: Timestamp::from_ms(0),
-            observing_since: None,
-            pace: Pace::default(),
-        });
+        world.insert_resource(Moment { now: Timestamp::from_ms(0), observing_since: None, pace: Pace::default() });
         world.init_resource::<Inbox>();
         world.init_resource::<Index>();
         world.init_resource::<Proposals>();

@@ -84,7 +84,7 @@ fn propose(
 ) {
     let mut find = |finding| {
         let DutyKey { batch, phase, .. } = key.clone();
-        proposals.make(Proposal { batch, phase, item: None, finding });
+        proposals.make(Proposal { batch, phase, finding });
     };
     let in_time = met.is_some_and(|(_, at)| at <= rule.due);
     if !rule.overdue && now > rule.due && !in_time {
@@ -100,7 +100,7 @@ fn hold_times(moment: Res<Moment>, timers: Query<(&DutyKey, &HoldRule)>, mut pro
     for (key, rule) in &timers {
         if moment.now > rule.due {
             let DutyKey { batch, phase, .. } = key.clone();
-            proposals.make(Proposal { batch, phase, item: None, finding: Finding::HoldExceeded { due: rule.due } });
+            proposals.make(Proposal { batch, phase, finding: Finding::HoldExceeded { due: rule.due } });
         }
     }
 }

@@ -31,6 +31,8 @@ impl ProposedBy {
 pub enum Finding {
     /// A watched limit was violated for longer than allowed.
     Violated {
+        /// The watch's item.
+        item: ItemId,
         /// Outside, or not good, since.
         since: Timestamp,
         /// The deciding reading.
@@ -38,6 +40,8 @@ pub enum Finding {
     },
     /// A watched limit is kept again.
     Returned {
+        /// The watch's item.
+        item: ItemId,
         /// The deciding reading.
         evidence: ReadingEvidence,
     },
@@ -65,8 +69,6 @@ pub struct Proposal {
     pub batch: BatchId,
     /// Phase.
     pub phase: PhaseId,
-    /// The watch's item.
-    pub item: Option<ItemId>,
     /// What was found.
     pub finding: Finding,
 }
@@ -91,11 +93,16 @@ impl Proposal {
             Finding::Met { .. } => 3,
             Finding::HoldExceeded { .. } => 4,
         };
-        (self.by(), self.batch.clone(), self.phase.clone(), self.item.clone(), kind)
+        let (by, batch, phase, item) = self.place();
+        (by, batch, phase, item, kind)
     }
     /// Set and domain ids only: proposals of one watch or phase stay in the order in which they came about.
     pub(super) fn place(&self) -> (ProposedBy, BatchId, PhaseId, Option<ItemId>) {
-        (self.by(), self.batch.clone(), self.phase.clone(), self.item.clone())
+        let item = match &self.finding {
+            Finding::Violated { item, .. } | Finding::Returned { item, .. } => Some(item.clone()),
+            Finding::Overdue { .. } | Finding::Met { .. } | Finding::HoldExceeded { .. } => None,
+        };
+        (self.by(), self.batch.clone(), self.phase.clone(), item)
     }
 }
 
