@@ -1,9 +1,9 @@
 //! Bookings: a tenant's request with its quote, its confirmation, its place in the plan.
 
-mod booking;
 mod decide;
 mod event;
+mod state;
 
-pub use booking::{Booking, BookingState, BookingWindow, PlannedActivity};
 pub use decide::{BookingContext, WINDOW_MAX_D, decide};
 pub use event::{BookingCommand, BookingEvent};
+pub use state::{Booking, BookingState, BookingWindow, PlannedActivity};

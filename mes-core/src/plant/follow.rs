@@ -110,10 +110,10 @@ impl Plant {
             let mut wanted = duties(batch);
             let known: Vec<DutyKey> = index.duties.keys().filter(|key| key.batch == *id).cloned().collect();
             for key in known {
-                if !wanted.contains_key(&key) {
-                    if let Some(gone) = index.duties.remove(&key) {
-                        world.despawn(gone);
-                    }
+                if !wanted.contains_key(&key)
+                    && let Some(gone) = index.duties.remove(&key)
+                {
+                    world.despawn(gone);
                 }
             }
             while let Some((key, duty)) = wanted.pop_first() {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::{
     DutyKey, Finding, HoldRule, Pace, Plant, Proposal, ProposedBy, WaitRule, WatchRule,
     component::{Index, WaitSeen, WatchSeen},
