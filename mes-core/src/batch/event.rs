@@ -208,7 +208,8 @@ pub enum ReviewKind {
     Quality,
 }
 
-/// The end of a stream at the moment of release: presence and completeness.
+/// The end of a stream at the moment of release: presence and completeness. The stream is of the owner of the entry that
+/// seals it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamSeal {
     /// Stream.

@@ -177,10 +177,10 @@ pub enum StoreError {
     },
     /// The facility tree cannot be built.
     #[error("cannot build the facility tree")]
-    Heads(#[source] HeadError),
+    Heads(#[source] Box<HeadError>),
     /// The checkpoint cannot be signed.
     #[error("cannot sign the checkpoint")]
-    Checkpoint(#[source] CheckpointError),
+    Checkpoint(#[source] Box<CheckpointError>),
     /// The journal does not follow on itself.
     #[error("the journal was changed: entry at position {position} does not follow on the one before")]
     Journal {
@@ -188,7 +188,7 @@ pub enum StoreError {
         position: u64,
         /// What does not hold.
         #[source]
-        cause: SequenceError,
+        cause: Box<SequenceError>,
     },
     /// A sealed chunk is not what it was.
     #[error("the sealed chunk {hash} was changed")]
@@ -197,7 +197,7 @@ pub enum StoreError {
         hash: Hash,
         /// Why.
         #[source]
-        cause: ChunkError,
+        cause: Box<ChunkError>,
     },
 }
 

@@ -30,7 +30,9 @@ pub async fn rebuild<S: Store>(
         }
         for stored in page {
             let position = stored.position;
-            sequencer.follow(&stored.entry).map_err(|cause| StoreError::Journal { position, cause })?;
+            sequencer
+                .follow(&stored.entry)
+                .map_err(|cause| StoreError::Journal { position, cause: Box::new(cause) })?;
             each(stored);
         }
     }
@@ -127,7 +129,7 @@ pub async fn make_checkpoint<S: Store>(
     let number = newest.map_or(0, |record| record.number).saturating_add(1);
     let Issuer { key, facility, purpose } = issuer;
     let checkpoint = Checkpoint { facility: facility.to_owned(), purpose, number, time, root: tree.root() };
-    let note = checkpoint.sign(key).map_err(StoreError::Checkpoint)?.to_string();
+    let note = checkpoint.sign(key).map_err(|cause| StoreError::Checkpoint(Box::new(cause)))?.to_string();
     let record = CheckpointRecord { number, position, seed, note };
     store.put_checkpoint(&record).await?;
     Ok(MadeCheckpoint { checkpoint, record, tree })
@@ -147,7 +149,7 @@ async fn tree_at<S: Store>(store: &S, position: u64, seed: [u8; 32]) -> Result<F
         let head = log_head(store, &owner, size).await?;
         heads.insert(owner, head);
     }
-    FacilityTree::new(&heads, seed).map_err(StoreError::Heads)
+    FacilityTree::new(&heads, seed).map_err(|cause| StoreError::Heads(Box::new(cause)))
 }
 
 /// All samples of a tag received from `from` (inclusive) to `until` (exclusive), sealed or not, by receive time and
@@ -168,7 +170,8 @@ pub async fn samples_between<S: Store>(
         let hash = reference.hash;
         let gone = || StoreError::Unreadable { what: format!("the chunk {hash}"), cause: "it is missing".into() };
         let bytes = store.chunk(&hash).await?.ok_or_else(gone)?;
-        let (found, read) = Chunk::decode(&bytes).map_err(|cause| StoreError::Chunk { hash, cause })?;
+        let (found, read) =
+            Chunk::decode(&bytes).map_err(|cause| StoreError::Chunk { hash, cause: Box::new(cause) })?;
         if found != reference {
             let what = format!("the chunk {hash}");
             return Err(StoreError::Unreadable { what, cause: "it is not what was sealed".into() });
