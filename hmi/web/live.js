@@ -72,6 +72,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   }
 });
 
+// What was accepted need not be entered again; what was refused stays.
+document.addEventListener("htmx:after:request", (event) => {
+  const { sourceElement, response } = event.detail.ctx ?? {};
+  if (sourceElement?.tagName === "FORM" && response?.status < 400) sourceElement.reset();
+});
+
 // An answer to the person's own act is the newest state.
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx?.sourceElement?.id !== "stream") {

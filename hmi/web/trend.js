@@ -2,6 +2,10 @@
 
 const chart = document.getElementById("chart");
 
+// Times as on every page: the facility's own, whatever the browser's zone.
+const clock = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Tokyo", dateStyle: "short", timeStyle: "medium" });
+const shown = (seconds) => clock.format(new Date(seconds * 1000));
+
 async function draw() {
   const answer = await fetch(chart.dataset.source, { headers: { accept: "application/json" } });
   if (!answer.ok) {
@@ -19,8 +23,8 @@ async function draw() {
     width: chart.clientWidth - 16,
     height: 340,
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Asia/Tokyo"),
-    series: [{}, { label: `${title} ${unit}`, stroke: ink, width: 1.5, points: { show: times.length < 200 } }],
-    axes: [axis, axis],
+    series: [{ label: chart.dataset.time, value: (_, seconds) => (seconds == null ? "" : shown(seconds)) }, { label: `${title} ${unit}`, stroke: ink, width: 1.5, points: { show: times.length < 200 } }],
+    axes: [{ ...axis, values: (_, splits) => splits.map(shown), space: 130 }, axis],
     scales: { x: { time: true } },
     cursor: { drag: { x: true, y: false } },
   };

@@ -10,6 +10,7 @@ use axum::{
 use mes_core::{
     access::{Action, Rejection},
     booking::{Booking, BookingCommand, BookingState, BookingWindow},
+    clock::Timestamp,
     engine::{Act, Command, View},
     id::{BookingId, RecipeId},
     quantity::Bilingual,
@@ -101,6 +102,11 @@ struct Shown {
 /// How far ahead the quote form looks at first, in seconds (28 days).
 const HORIZON_S: i64 = 28 * 86_400;
 
+/// A time of the plan, which has no seconds.
+fn minute(at: Timestamp) -> String {
+    at.shown().chars().take("2026-07-01 14:03".len()).collect()
+}
+
 fn equipment(window: &BookingWindow) -> String {
     window.equipment.iter().map(|(role, id)| format!("{role}: {id}")).collect::<Vec<_>>().join(" · ")
 }
@@ -119,8 +125,8 @@ fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, bookin
         recipe: format!("{} v{}", booking.recipe, booking.version),
         suite: booking.window.suite.to_string(),
         equipment: equipment(&booking.window),
-        from: booking.window.from.shown(),
-        until: booking.window.until.shown(),
+        from: minute(booking.window.from),
+        until: minute(booking.window.until),
         state: w.t(term::booking(&booking.state)),
         said: match &booking.state {
             BookingState::Refused(said) => w.b(said).to_owned(),
@@ -179,7 +185,7 @@ fn bookings_page(state: &AppState, session: &Session, shown: Shown) -> Result<Re
         no_capacity: shown.no_capacity.map(|said| w.b(&said).to_owned()),
         refusal: general,
         lines,
-        taken: taken.map(|(suite, from, until)| (suite.to_string(), from.shown(), until.shown())).collect(),
+        taken: taken.map(|(suite, from, until)| (suite.to_string(), minute(from), minute(until))).collect(),
     };
     page(status, &content)
 }
@@ -233,8 +239,8 @@ pub(crate) async fn quote(
                 window: serde_json::to_string(&window).map_err(|error| WebError::Form(error.to_string()))?,
                 suite: window.suite.to_string(),
                 equipment: equipment(&window),
-                from: window.from.shown(),
-                until: window.until.shown(),
+                from: minute(window.from),
+                until: minute(window.until),
             });
         }
         Ok(Err(said)) => shown.no_capacity = Some(said),

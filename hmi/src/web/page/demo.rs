@@ -46,6 +46,9 @@ struct DemoPage {
     logged_in: bool,
     logins: Vec<LoginLine>,
     addresses: Vec<(String, String)>,
+    operator: String,
+    tenant: String,
+    auditor: String,
     waiting: Option<String>,
     released: Option<String>,
     colleagues_on: bool,
@@ -70,6 +73,11 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
             address: login.address,
         }
     };
+    let base = |host: &str| {
+        let found = demo.logins.iter().find(|login| login.address.contains(host));
+        found.map(|login| login.address.trim_end_matches('/').to_owned()).unwrap_or_default()
+    };
+    let (operator, tenant, auditor) = (base("operator."), base("tenant."), base("auditor."));
     let mut addresses: Vec<(String, String)> = Vec::new();
     for (host, key) in
         [("operator.", "demo-for-operators"), ("tenant.", "demo-for-tenants"), ("auditor.", "demo-for-auditors")]
@@ -89,6 +97,9 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
         logged_in,
         devices: devices.collect(),
         addresses,
+        operator,
+        tenant,
+        auditor,
         waiting: demo.waiting_batch.map(|batch| batch.to_string()),
         released: demo.released_batch.map(|batch| batch.to_string()),
         colleagues_on: demo.colleagues_on,

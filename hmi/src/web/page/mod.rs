@@ -14,6 +14,7 @@ pub(crate) mod records;
 pub(crate) mod review;
 pub(crate) mod sign;
 pub(crate) mod trail;
+pub(crate) mod trail_columns;
 pub(crate) mod trend;
 pub(crate) mod work;
 pub(crate) mod work_equipment;

@@ -9,9 +9,9 @@ use axum::{
 };
 use mes_core::{
     access::{Action, Actor, Rejection, Who},
-    batch::{Batch, BatchCommand, BatchEvent},
+    batch::{Batch, BatchCommand},
     engine::{Act, Command},
-    id::{BatchId, ItemId, PhaseId},
+    id::BatchId,
     journal::{Entry, Event, Part, PartName, StreamId, StreamKind},
 };
 use serde::Deserialize;
@@ -19,8 +19,7 @@ use serde_json::Value;
 
 use super::{
     batch::{Band, band, find},
-    deviations::cause,
-    sign::item_name,
+    trail_columns::{Columns, columns},
 };
 use crate::web::form::{Asked, At, Filled};
 use crate::web::{
@@ -81,15 +80,6 @@ const GROUPS: [(&str, &str); 6] = [
 #[derive(Deserialize)]
 pub(crate) struct Filter {
     show: Option<String>,
-}
-
-/// What an entry says, in columns.
-#[derive(Default)]
-struct Columns {
-    object: String,
-    old: String,
-    new: String,
-    reason: String,
 }
 
 /// The page.
@@ -179,7 +169,7 @@ fn row(entry: &Entry, batch: &Batch, up_to: u64, w: Words) -> Row {
     Row {
         seq: envelope.stream_seq,
         entry: entry.id().to_string(),
-        time: format!("{} {}", envelope.time.shown(), millis(envelope.time.as_ms())),
+        time: envelope.time.shown().replace(" JST", &format!(".{:03} JST", envelope.time.as_ms().rem_euclid(1000))),
         who: who.as_ref().map_or_else(|| w.t("withheld"), |who| actor(&who.actor)),
         role: who.as_ref().map(|who| role(&who.actor, w)).unwrap_or_default(),
         place: who.as_ref().map(place).unwrap_or_default(),
@@ -192,10 +182,6 @@ fn row(entry: &Entry, batch: &Batch, up_to: u64, w: Words) -> Row {
         after_review: up_to > 0 && envelope.stream_seq > up_to,
         group: group(&envelope.event_type),
     }
-}
-
-fn millis(ms: i64) -> String {
-    format!(".{:03}", ms.rem_euclid(1000))
 }
 
 fn actor(actor: &Actor) -> String {
@@ -239,113 +225,5 @@ fn group(event_type: &str) -> &'static str {
         | "batch.limit_returned"
         | "batch.link_changed" => "equipment",
         _ => "steps",
-    }
-}
-
-fn of_item(batch: &Batch, phase: &PhaseId, item: &ItemId, w: Words) -> String {
-    format!("{phase}/{item} {}", item_name(batch, Some(phase), item, w))
-}
-
-fn of_phase(batch: &Batch, phase: &PhaseId, w: Words) -> String {
-    let name = batch.issued.recipe.phase(phase).map(|phase| w.b(&phase.name)).unwrap_or_default();
-    format!("{phase} {name}")
-}
-
-fn columns(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
-    let phase = |id: &PhaseId| of_phase(batch, id, w);
-    let item = |id: &PhaseId, name: &ItemId| of_item(batch, id, name, w);
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let just = |object: String, new: String, reason: String| Columns { object, old: String::new(), new, reason };
-    match event {
-        BatchEvent::Issued { issued } => just(
-            issued.batch.to_string(),
-            format!("{} v{}", issued.recipe.header.id, issued.recipe.header.version),
-            String::new(),
-        ),
-        BatchEvent::PhaseStarted { phase: id } | BatchEvent::PhaseCompleted { phase: id } => {
-            just(phase(id), String::new(), String::new())
-        }
-        BatchEvent::ItemRecorded { phase, item: id, value, verdict, text: reason, .. } => {
-            just(item(phase, id), format!("{} · {}", value.shown(), w.t(term::verdict(*verdict))), text(reason))
-        }
-        BatchEvent::ItemCorrected { phase, item: id, version, old, value, text: reason, .. } => Columns {
-            object: format!("{} v{version}", item(phase, id)),
-            old: old.shown(),
-            new: value.shown(),
-            reason: text(reason),
-        },
-        BatchEvent::WriteRequested { phase, item: id, tag, value, .. } => {
-            just(item(phase, id), format!("{tag} ← {value}"), String::new())
-        }
-        BatchEvent::WriteResolved { phase, item: id, outcome, .. } => {
-            let value = |value: &Option<mes_core::historian::SampleValue>| {
-                value.as_ref().map(ToString::to_string).unwrap_or_default()
-            };
-            Columns {
-                object: item(phase, id),
-                old: value(&outcome.before),
-                new: format!("{} {}", value(&outcome.read_back), w.t(term::write(&outcome.result))),
-                reason: String::new(),
-            }
-        }
-        BatchEvent::ConditionMet { phase: id, evidence } => {
-            let readings = evidence
-                .readings
-                .iter()
-                .map(|r| format!("{}={}", r.tag, r.value.as_ref().map(ToString::to_string).unwrap_or_default()));
-            just(
-                phase(id),
-                format!("{} · {}", evidence.expression, readings.collect::<Vec<_>>().join(", ")),
-                String::new(),
-            )
-        }
-        BatchEvent::LimitReturned { phase, item: id, .. } => just(item(phase, id), String::new(), String::new()),
-        BatchEvent::LinkChanged { equipment, state, cause, .. } => {
-            just(equipment.to_string(), w.t(term::link(state)), cause.clone())
-        }
-        BatchEvent::Signed { signature, text: words } => {
-            let meaning = w.t(term::meaning(signature.statement.meaning));
-            just(
-                format!("{}", signature.id),
-                format!("{meaning} · {} · {}", signature.name, signature.statement_hash.short()),
-                text(words),
-            )
-        }
-        BatchEvent::SignatureRejected { signature, phase: id, text: why } => {
-            just(format!("{signature} · {}", phase(id)), String::new(), text(why))
-        }
-        BatchEvent::StateChanged { from, to, row, text: why, .. } => Columns {
-            object: w.t1("trail-row", "row", row),
-            old: w.t(term::state(*from)),
-            new: w.t(term::state(*to)),
-            reason: text(why),
-        },
-        BatchEvent::Commented { phase: id, text: words } => {
-            just(id.as_ref().map(phase).unwrap_or_default(), text(words), String::new())
-        }
-        BatchEvent::LateEntered { phase: id, claimed, text: words } => {
-            just(phase(id), format!("{} · {}", claimed.shown(), text(words)), String::new())
-        }
-        BatchEvent::DeviationOpened { deviation, cause: why, text: words, .. } => {
-            just(deviation.to_string(), cause(why, w), text(words))
-        }
-        BatchEvent::DeviationClassified { deviation, class, text: words } => {
-            just(deviation.to_string(), w.t(term::class(*class)), text(words))
-        }
-        BatchEvent::DeviationClosed { deviation, text: words, .. } => {
-            just(deviation.to_string(), String::new(), text(words))
-        }
-        BatchEvent::ExecutionCompleted => Columns::default(),
-        BatchEvent::AuditTrailReviewed { up_to } => just(String::new(), format!("1–{up_to}"), String::new()),
-        BatchEvent::Reviewed { signature, .. } => just(signature.to_string(), String::new(), String::new()),
-        BatchEvent::Released { signature, seals, text: words }
-        | BatchEvent::Rejected { signature, seals, text: words } => {
-            just(signature.to_string(), w.t1("trail-seals", "count", seals.len()), text(words))
-        }
-        BatchEvent::Exported { files } => just(
-            files.iter().map(|file| file.name.clone()).collect::<Vec<_>>().join(", "),
-            String::new(),
-            String::new(),
-        ),
     }
 }

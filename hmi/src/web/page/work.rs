@@ -9,7 +9,7 @@ use mes_core::{
     clock::Timestamp,
     engine::View,
     id::{ItemId, PhaseId},
-    isa88::{Phase, PhaseKind, RecordItem, SignOff, State},
+    isa88::{Phase, PhaseKind, RecordItem, SetPoint, SignOff, State},
     tenant::Role,
 };
 
@@ -120,6 +120,7 @@ pub(crate) struct PhaseView {
     sign_links: Vec<SignLink>,
     rejectable: Option<String>,
     complete: bool,
+    remaining: Option<usize>,
     needs: String,
     next: String,
     correctable: bool,
@@ -322,7 +323,18 @@ impl Builder<'_> {
             PhaseKind::Wait { condition, for_s, max_s } => wait = Some(self.wait(condition, *for_s, *max_s, run)),
         }
         let at_work = run.status == PhaseStatus::Running && self.batch.state == State::Running;
-        let unsent = matches!(&phase.kind, PhaseKind::Set { points } if points.iter().any(|p| unsettled(run, p)));
+        let unsent = match &phase.kind {
+            PhaseKind::Set { points } => points.iter().filter(|point| unsettled(run, point)).count(),
+            _ => 0,
+        };
+        let unmet = usize::from(matches!(phase.kind, PhaseKind::Wait { .. }) && !run.condition_met);
+        // A set-point that failed is settled by its deviation, which only the rules know; what is not yet answered remains.
+        let answered = |point: &SetPoint| run.writes.get(&point.item).is_some_and(|write| write.outcome.is_some());
+        let unwritten = match &phase.kind {
+            PhaseKind::Set { points } => points.iter().filter(|point| !answered(point)).count(),
+            _ => 0,
+        };
+        let remaining = rows.iter().filter(|row| row.recorded.is_none()).count() + unwritten + unmet;
         PhaseView {
             id: phase.id.to_string(),
             name: w.b(&phase.name).to_owned(),
@@ -338,14 +350,15 @@ impl Builder<'_> {
             identity: matches!(phase.kind, PhaseKind::IdentityCheck),
             rows,
             points,
-            apply: at_work && unsent && self.can.execute,
+            apply: at_work && unsent > 0 && self.can.execute,
             wait,
             watches: phase.watch.iter().map(|watch| self.watch(watch, run)).collect(),
             hold: self.hold(phase, run),
             signed: signed(self.batch, w, |subject| concerns(subject, &phase.id)),
-            sign_links: self.sign_links(phase, run, at_work),
+            sign_links: self.sign_links(phase, run, at_work && remaining == 0),
             rejectable: self.rejectable(phase, run),
-            complete: at_work && phase.sign == SignOff::None && self.can.execute,
+            complete: at_work && remaining == 0 && phase.sign == SignOff::None && self.can.execute,
+            remaining: Some(remaining).filter(|count| at_work && *count > 0),
             needs: w.t(match phase.sign {
                 SignOff::None => "needs-nobody",
                 SignOff::Performed => "needs-performer",
