@@ -16,7 +16,7 @@ use crate::{
         Draft, Entry, EntryId, Event, EventError, Numbered, Owner, PartName, Purpose, Salts, SequenceError, Sequencer,
         StreamId,
     },
-    plant::Plant,
+    plant::{Plant, Recorded},
 };
 
 /// How often a step may go round: plant, decision, plant again.
@@ -245,6 +245,10 @@ impl Engine {
     /// The recorded state.
     pub fn books(&self) -> &Books {
         &self.books
+    }
+    /// The recorded part of the plant: what replay must bring about again.
+    pub fn recorded_plant(&mut self) -> Recorded {
+        self.plant.recorded()
     }
     /// What the journal is for; `None` before its first entry.
     pub fn purpose(&self) -> Option<Purpose> {

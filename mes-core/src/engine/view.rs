@@ -189,7 +189,13 @@ impl View {
                     .map(|(k, v)| (k.clone(), v.clone()))
                     .collect(),
             ),
-            languages: Arc::clone(&self.languages),
+            languages: Arc::new(
+                self.languages
+                    .iter()
+                    .filter(|(id, _)| facility.people.contains_key(*id))
+                    .map(|(id, language)| (id.clone(), *language))
+                    .collect(),
+            ),
             facility: Arc::new(facility),
             batches: Arc::new(batches),
         }

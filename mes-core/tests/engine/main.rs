@@ -1,0 +1,19 @@
+//! The engine as its caller sees it: inputs in, entries and effects out.
+#![cfg(feature = "engine")]
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod bookings;
+#[cfg(test)]
+mod facility;
+#[cfg(test)]
+mod one_batch;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod replay;
+#[cfg(test)]
+mod restart;
+#[cfg(test)]
+mod view;
