@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use mes_core::{
     clock::Timestamp,
     historian::ChunkError,
-    id::TagId,
+    id::{BatchId, TagId},
     journal::{Entry, EntryId, EventError, Hash, Owner, Purpose, SequenceError, StreamId},
     quantity::Bilingual,
 };
@@ -156,6 +156,10 @@ pub struct BatchRecord {
     pub audit_trail: Vec<AuditLine>,
     /// Every sample as CSV.
     pub trend_csv: String,
+    /// The batch.
+    pub batch: BatchId,
+    /// Sealed chunks that are not in this record: tag and hash.
+    pub chunks_missing: Vec<(TagId, Hash)>,
 }
 
 impl BatchRecord {
@@ -189,6 +193,12 @@ impl BatchRecord {
             sections: section::all(source, &trends),
             audit_trail: audit::trail(source),
             trend_csv: trend::csv(&source.series, &units),
+            batch: source.issued().batch.clone(),
+            chunks_missing: source
+                .series
+                .iter()
+                .flat_map(|of| of.missing.iter().map(|(_, chunk)| (chunk.tag.clone(), chunk.hash)))
+                .collect(),
             trends,
         }
     }

@@ -1,6 +1,8 @@
 //! The record, its exports and the verifier, tried on a realistic little batch.
 
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod facility;
 #[cfg(test)]
 mod pdf;
@@ -8,3 +10,5 @@ mod pdf;
 mod record;
 #[cfg(test)]
 mod story;
+#[cfg(test)]
+mod verify;

@@ -522,6 +522,15 @@ impl Story {
         let text = Some("規格に適合。出荷可とする。".to_owned());
         self.batch(person(REL), BatchEvent::Released { signature, seals, text });
     }
+    /// The beginning of a batch, for another history.
+    pub(crate) fn replay_beginning(&mut self) {
+        self.beginnings();
+    }
+    /// One more comment.
+    pub(crate) fn comment(&mut self, text: &str) {
+        self.wait(MIN);
+        self.batch(person(OP), BatchEvent::Commented { phase: None, text: Some(text.into()) });
+    }
     /// Up to the quality review.
     pub(crate) fn reviewed() -> Self {
         let mut story = Self::new();

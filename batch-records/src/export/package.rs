@@ -1,0 +1,237 @@
+//! The evidence package 真正性証明パッケージ: everything by which a batch record is verified with no server and no secret.
+//!
+//! The caller gives entries as the reader may see them, proofs, the checkpoint and a way to sign; nothing is looked up here.
+//! A package is verified before it is handed out. It does not hold the key's private half, and never asks for it.
+
+use std::collections::BTreeSet;
+
+use mes_core::{
+    clock::Timestamp,
+    historian::{Chunk, ChunkError},
+    journal::{
+        Checkpoint, CheckpointError, Entry, FacilityPublicKey, Hash, KeyError, NoteError, Part, Purpose, SignedNote,
+        encode::{EncodeError, canonical_of, sha256},
+    },
+};
+
+pub use crate::export::archive::ArchiveError;
+use crate::{
+    exception::part_name,
+    export::{
+        archive, json,
+        pdf::{self, PdfError},
+        readme,
+    },
+    manifest::{Manifest, Member, name, one_line},
+    proof::{EarlierCheckpoint, LogProof, PROOFS_FORM, Proofs},
+    record::{BatchRecord, RENDERER, RecordError},
+    verify::{Outcome, Status, VerifyOptions, verify},
+};
+
+/// What a package is made of.
+pub struct PackageInput<'a> {
+    /// Every entry of the batch's stream and of all streams its record draws on, parts withheld as the reader may see them.
+    pub entries: &'a [Entry],
+    /// The bytes of the sealed chunks.
+    pub chunks: &'a [Vec<u8>],
+    /// The signed checkpoint that the proofs lead to.
+    pub checkpoint: &'a SignedNote,
+    /// One proof per owner of entries.
+    pub logs: Vec<LogProof>,
+    /// Earlier checkpoints that the reader may hold, oldest first.
+    pub earlier: Vec<EarlierCheckpoint>,
+    /// The facility's public key.
+    pub key: &'a FacilityPublicKey,
+    /// What was left out beyond withheld and erased parts, and why; one line each.
+    pub left_out: Vec<String>,
+    /// Facility time.
+    pub made: Timestamp,
+    /// Signs the manifest's text with the facility's key.
+    pub sign: &'a dyn Fn(String) -> Result<SignedNote, NoteError>,
+}
+
+/// A package, and the hashes that a `batch.exported` entry keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// The zip file.
+    pub bytes: Vec<u8>,
+    /// Suggested file name.
+    pub file_name: String,
+    /// SHA-256 of the zip file.
+    pub sha256: Hash,
+    /// SHA-256 of record.pdf in it.
+    pub pdf_sha256: Hash,
+}
+
+/// Why there is no package.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// The checkpoint was not signed by the key.
+    #[error("the checkpoint was not signed by the facility's key")]
+    Checkpoint(#[source] CheckpointError),
+    /// The entries do not make a record.
+    #[error("the entries do not make a record")]
+    Record(#[source] Box<RecordError>),
+    /// The PDF failed.
+    #[error("the record cannot be typeset")]
+    Pdf(#[source] PdfError),
+    /// A member cannot be written as JSON.
+    #[error("{member} cannot be written as JSON")]
+    Json {
+        /// The member.
+        member: &'static str,
+        /// Why.
+        #[source]
+        source: EncodeError,
+    },
+    /// A chunk cannot be read.
+    #[error("a chunk of samples cannot be read")]
+    Chunk(#[source] ChunkError),
+    /// The key has no text form.
+    #[error("the facility's public key cannot be written")]
+    Key(#[source] KeyError),
+    /// The manifest could not be signed.
+    #[error("the manifest could not be signed")]
+    Sign(#[source] NoteError),
+    /// The zip file failed.
+    #[error("the package could not be put together")]
+    Archive(#[source] ArchiveError),
+    /// The finished package does not verify: entries, proofs and checkpoint do not belong together.
+    #[error("the package does not verify and is not handed out: {object}: {why}")]
+    DoesNotVerify {
+        /// What does not hold.
+        object: String,
+        /// Why.
+        why: String,
+    },
+}
+
+/// Makes the package of a batch.
+///
+/// # Errors
+/// When anything in it does not fit together; a package that would not verify is never returned.
+pub fn build(input: &PackageInput<'_>) -> Result<Package, PackageError> {
+    let checkpoint = Checkpoint::verify(input.checkpoint, input.key).map_err(PackageError::Checkpoint)?;
+    let record = BatchRecord::with_purpose(input.entries, input.chunks, checkpoint.purpose)
+        .map_err(|source| PackageError::Record(Box::new(source)))?;
+    let pdf = pdf::render(&record).map_err(PackageError::Pdf)?;
+    let pdf_sha256 = sha256(&[&pdf]);
+    let mut members = members(input, &record, &checkpoint, pdf)?;
+    members.sort();
+    members.dedup();
+    let manifest = manifest(input, &record, &checkpoint, &members)?;
+    let mut all = vec![(name::MANIFEST.to_owned(), manifest.to_string().into_bytes())];
+    all.extend(members);
+    let bytes = archive::write(&all).map_err(PackageError::Archive)?;
+    let options = VerifyOptions { keys: std::slice::from_ref(input.key), since: None, render_pdf: false };
+    let report = verify(&bytes, &options);
+    if report.status != Status::Verified {
+        let failed = report.checks.into_iter().find_map(|check| match check.outcome {
+            Outcome::Fails { object, why } => Some((object, why.en)),
+            _ => None,
+        });
+        let (object, why) = failed.unwrap_or_default();
+        return Err(PackageError::DoesNotVerify { object, why });
+    }
+    let file_name = format!("{}-{}.zip", record.head.batch, checkpoint.number);
+    Ok(Package { sha256: sha256(&[&bytes]), bytes, file_name, pdf_sha256 })
+}
+
+fn members(
+    input: &PackageInput<'_>,
+    record: &BatchRecord,
+    checkpoint: &Checkpoint,
+    pdf: Vec<u8>,
+) -> Result<Vec<(String, Vec<u8>)>, PackageError> {
+    let failed = |member| move |source| PackageError::Json { member, source };
+    let proofs = Proofs { form: PROOFS_FORM.to_owned(), logs: input.logs.clone(), earlier: input.earlier.clone() };
+    let mut members = vec![
+        (name::README, readme::text(record, checkpoint, &input.key.fingerprint()).into_bytes()),
+        (name::RECORD_PDF, pdf),
+        (name::RECORD_JSON, json::record(record).map_err(failed(name::RECORD_JSON))?),
+        (name::AUDIT_JSON, json::audit_trail(record).map_err(failed(name::AUDIT_JSON))?),
+        (name::AUDIT_CSV, json::audit_csv(record).into_bytes()),
+        (name::TRENDS, record.trend_csv.clone().into_bytes()),
+        (name::ENTRIES, entry_lines(input.entries).map_err(failed(name::ENTRIES))?),
+        (name::PROOFS, canonical_of(&proofs).map_err(failed(name::PROOFS))?),
+        (name::CHECKPOINT, input.checkpoint.to_string().into_bytes()),
+        (name::KEY, input.key.to_pem().map_err(PackageError::Key)?.into_bytes()),
+    ]
+    .into_iter()
+    .map(|(name, bytes)| (name.to_owned(), bytes))
+    .collect::<Vec<_>>();
+    for chunk in input.chunks {
+        members.push((chunk_name(chunk).map_err(PackageError::Chunk)?, chunk.clone()));
+    }
+    Ok(members)
+}
+
+/// The name of a chunk's member: equipment, tag, receive time of the first sample, hash.
+fn chunk_name(bytes: &[u8]) -> Result<String, ChunkError> {
+    let (reference, _) = Chunk::decode(bytes)?;
+    let from = reference.from.to_string().replace(':', "");
+    let hash: String = reference.hash.to_string().chars().take(16).collect();
+    Ok(format!("{}{}/{}/{from}-{hash}.jsonl", name::SAMPLES, reference.tag.equipment, reference.tag.name))
+}
+
+/// Entries as lines of canonical JSON, by owner and number.
+fn entry_lines(entries: &[Entry]) -> Result<Vec<u8>, EncodeError> {
+    let mut sorted: Vec<&Entry> = entries.iter().collect();
+    sorted.sort_by_key(|entry| entry.id());
+    let mut out = Vec::new();
+    for entry in sorted {
+        out.extend(canonical_of(entry)?);
+        out.push(b'\n');
+    }
+    Ok(out)
+}
+
+fn manifest(
+    input: &PackageInput<'_>,
+    record: &BatchRecord,
+    checkpoint: &Checkpoint,
+    members: &[(String, Vec<u8>)],
+) -> Result<SignedNote, PackageError> {
+    let manifest = Manifest {
+        facility: checkpoint.facility.clone(),
+        purpose: checkpoint.purpose,
+        owner: record.head.owner.clone(),
+        batch: record.batch.clone(),
+        made: input.made,
+        renderer: RENDERER.to_owned(),
+        checkpoint: checkpoint.number,
+        entries: record.head.entries,
+        left_out: left_out(input, record),
+        members: members
+            .iter()
+            .map(|(name, bytes)| Member { sha256: sha256(&[bytes]), bytes: bytes.len() as u64, name: name.clone() })
+            .collect(),
+    };
+    (input.sign)(manifest.text()).map_err(PackageError::Sign)
+}
+
+/// What was left out, and why: nothing is cut silently (DOC-10).
+fn left_out(input: &PackageInput<'_>, record: &BatchRecord) -> Vec<String> {
+    let mut lines = BTreeSet::new();
+    for entry in input.entries {
+        for (name, part) in &entry.parts {
+            let why = match part {
+                Part::Open { .. } => continue,
+                Part::Withheld => "withheld from this reader 開示対象外".to_owned(),
+                Part::Erased { by } => format!("erased 消去 by {by}"),
+            };
+            lines.insert(format!("entry {}, part {}: {why}", entry.id(), part_name(*name)));
+        }
+    }
+    for (tag, hash) in &record.chunks_missing {
+        lines.insert(format!("chunk {hash} of {tag}: sealed, but not in this package"));
+    }
+    lines.extend(input.left_out.iter().map(|line| one_line(line)).filter(|line| !line.is_empty()));
+    lines.into_iter().collect()
+}
+
+/// The purpose as the first line of a package's README prints it.
+pub(crate) fn purpose_line(purpose: Purpose) -> String {
+    let said = crate::wording::purpose(purpose);
+    format!("{} / {}", said.ja, said.en)
+}
