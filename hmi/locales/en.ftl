@@ -461,3 +461,4 @@ password-of = Password of { $person }
 change-approve = Approve change { $change }
 performer = Performer
 items-remain = Still to do here: { $count }
+session-over = Your session has ended. Log in again.

@@ -461,3 +461,4 @@ password-of = { $person } のパスワード
 change-approve = 変更 { $change } を承認
 performer = 実施者
 items-remain = 残り { $count } 項目
+session-over = ログインの有効時間が過ぎました。もう一度ログインしてください。

@@ -89,8 +89,8 @@ document.addEventListener("htmx:after:swap", (event) => {
 
 // Scanner first: after each act the next field that waits for input has the focus.
 function focusNext() {
-  const refused = document.querySelector("#work [data-focus]");
-  const field = refused ?? document.querySelector("#work [data-scan]:not([readonly])");
+  const refused = document.querySelector("main [data-focus]");
+  const field = refused ?? document.querySelector("main [data-scan]:not([readonly])");
   field?.focus({ preventScroll: false });
 }
 

@@ -16,6 +16,7 @@ include!(concat!(env!("OUT_DIR"), "/packages.rs"));
 const OWN: &[(&str, &[u8])] = &[
     ("style.css", include_bytes!("../../web/style.css")),
     ("live.js", include_bytes!("../../web/live.js")),
+    ("numpad.js", include_bytes!("../../web/numpad.js")),
     ("trend.js", include_bytes!("../../web/trend.js")),
     ("mark.svg", include_bytes!("../../web/mark.svg")),
 ];

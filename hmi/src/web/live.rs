@@ -55,6 +55,7 @@ impl Fragment {
 enum Page {
     Overview,
     Batch(BatchId, Option<String>),
+    Tab(BatchId, String),
 }
 
 struct Watcher {
@@ -65,6 +66,7 @@ struct Watcher {
     beat: Interval,
     ticks: watch::Receiver<u64>,
     fresh: bool,
+    over: bool,
 }
 
 impl Watcher {
@@ -79,6 +81,7 @@ impl Watcher {
         self.ticks.borrow_and_update();
         let fragments = match &self.page {
             Page::Overview => overview::fragments(&self.state, &self.session)?,
+            Page::Tab(batch, tab) => batch::fragments_of_tab(&self.state, &self.session, batch, tab)?,
             Page::Batch(batch, phase) => batch::fragments(&self.state, &self.session, batch, phase.as_deref())?,
         };
         for mut fragment in fragments {
@@ -90,6 +93,12 @@ impl Watcher {
         }
         Ok(message)
     }
+    /// Says that the session is over; the values stay grey from here on.
+    fn farewell(&self) -> String {
+        let w = self.session.words();
+        let html = format!("{} <a href=\"/login\">{}</a>", w.t("session-over"), w.t("log-in"));
+        Fragment::new("#offline", "innerHTML", html).partial()
+    }
     fn lives(&self) -> bool {
         self.state.sessions.lives(&self.session.scope.session)
     }
@@ -98,11 +107,16 @@ impl Watcher {
 fn answer(state: AppState, session: Session, page: Page) -> Response {
     let beat = tokio::time::interval(BEAT);
     let ticks = state.desk.subscribe();
-    let watcher = Watcher { state, session, page, sent: BTreeMap::new(), beat, ticks, fresh: true };
+    let watcher = Watcher { state, session, page, sent: BTreeMap::new(), beat, ticks, fresh: true, over: false };
     let messages = stream::unfold(watcher, |mut watcher| async move {
         watcher.beat.tick().await;
-        if !watcher.lives() {
+        if watcher.over {
             return None;
+        }
+        if !watcher.lives() {
+            watcher.over = true;
+            let message = watcher.farewell();
+            return Some((Ok::<_, Infallible>(Event::default().data(message)), watcher));
         }
         // A batch that is no longer to be seen ends the stream; the page then says that it is not live.
         let message = watcher.message().ok()?;
@@ -120,6 +134,7 @@ pub(crate) async fn of_overview(State(state): State<AppState>, visit: Visit) -> 
 #[derive(serde::Deserialize)]
 pub(crate) struct Shown {
     phase: Option<String>,
+    tab: Option<String>,
 }
 
 /// The stream of a batch's page.
@@ -129,7 +144,11 @@ pub(crate) async fn of_batch(
     At(batch): At<BatchId>,
     Asked(shown): Asked<Shown>,
 ) -> Result<Response, WebError> {
-    Ok(answer(state, watching(visit)?, Page::Batch(batch, shown.phase)))
+    let page = match shown.tab {
+        Some(tab) => Page::Tab(batch, tab),
+        None => Page::Batch(batch, shown.phase),
+    };
+    Ok(answer(state, watching(visit)?, page))
 }
 
 fn watching(visit: Visit) -> Result<Session, WebError> {

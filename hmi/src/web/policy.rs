@@ -42,8 +42,8 @@ pub(crate) async fn check(
     let background = parts.uri.path().starts_with("/live/");
     let visit = Visit::read(&parts, &state, !background);
     if let Err(error) = judge(&state, policy, &params, &visit) {
-        let api = parts.uri.path().starts_with("/api/");
-        return if api { super::api::failed(&error) } else { error.into_response() };
+        let for_people = !parts.uri.path().starts_with("/api/") && !background;
+        return if for_people { error.into_response() } else { super::api::failed(&error) };
     }
     parts.extensions.insert(visit);
     next.run(Request::from_parts(parts, body)).await

@@ -109,6 +109,11 @@ pub(crate) fn band(state: &AppState, session: &Session, view: &View, batch: &Bat
     Band { w, glance: glance(batch, view, w), tabs: tabs.collect() }
 }
 
+/// The live stream of a page of a batch other than its step screen: the band alone.
+pub(crate) fn stream(batch: &BatchId, tab: &str) -> String {
+    format!("/live/batches/{batch}?tab={tab}")
+}
+
 fn outline(batch: &Batch, shown: Option<&PhaseId>, w: Words) -> Outline {
     let here = shown.or_else(|| current(batch).map(|phase| &phase.id));
     let rows = batch.issued.recipe.phases().map(|phase| {
@@ -219,7 +224,22 @@ fn beside(
     Ok(vec![Fragment::new("#outline", "outerMorph", outline), Fragment::new("#band", "outerMorph", band)])
 }
 
-/// The parts of the page that change.
+/// The parts that change on a batch's other pages: the band, and the values of its equipment.
+pub(crate) fn fragments_of_tab(
+    state: &AppState,
+    session: &Session,
+    id: &BatchId,
+    tab: &str,
+) -> Result<Vec<Fragment>, WebError> {
+    let view = session.view(state);
+    let batch = find(&view, id)?;
+    let band = band(state, session, &view, batch, tab).render()?;
+    let mut fragments = vec![Fragment::new("#band", "outerMorph", band)];
+    equipment_fragments(&devices(state, &view, batch, session.words()), &mut fragments)?;
+    Ok(fragments)
+}
+
+/// The parts of the step screen that change.
 pub(crate) fn fragments(
     state: &AppState,
     session: &Session,
@@ -230,19 +250,27 @@ pub(crate) fn fragments(
     let batch = find(&view, id)?;
     let phase = phase_id(phase)?;
     let mut fragments = beside(state, session, &view, batch, phase.as_ref())?;
-    let work = work(state, session, &view, batch, phase.as_ref(), None).render()?;
+    let work = work(state, session, &view, batch, phase.as_ref(), None);
+    if let Some((truth, html)) = work.wait_now()? {
+        fragments.push(Fragment::new("#wait-now", "innerHTML", html).keyed(truth));
+    }
     // Ages run on in the browser, so the working area is sent when the record changed, not each second.
     let key = format!("{} {:?} {:?}", batch.last_seq, batch.state, session.scope.language);
-    fragments.push(Fragment::new("#work", "outerMorph", work).keyed(key));
-    for device in devices(state, &view, batch, session.words()).devices {
+    fragments.push(Fragment::new("#work", "outerMorph", work.render()?).keyed(key));
+    equipment_fragments(&devices(state, &view, batch, session.words()), &mut fragments)?;
+    Ok(fragments)
+}
+
+fn equipment_fragments(devices: &Devices, fragments: &mut Vec<Fragment>) -> Result<(), WebError> {
+    for device in &devices.devices {
         let mark = if device.online { "●" } else { "▲" };
         let class = if device.online { "ok" } else { "warning" };
         let link = format!("<span class=\"{class}\"><span aria-hidden=\"true\">{mark}</span> {}</span>", device.link);
         fragments.push(Fragment::new(format!("[data-link=\"{}\"]", device.id), "innerHTML", link));
-        for value in device.values {
+        for value in &device.values {
             let target = format!("[data-tag=\"{}\"]", value.tag);
             fragments.push(Fragment::new(target, "innerHTML", value.html()?).keyed(value.key()));
         }
     }
-    Ok(fragments)
+    Ok(())
 }

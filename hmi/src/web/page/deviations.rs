@@ -15,7 +15,7 @@ use mes_core::{
 use serde::Deserialize;
 
 use super::{
-    batch::{Band, band, find},
+    batch::{Band, band, find, stream},
     sign::{item_name, subject_text},
     work::{Signed, signed},
 };
@@ -159,7 +159,7 @@ fn deviations_page(
     let may = |action| state.desk.may(&session.scope, action, Some(id));
     let content = DeviationsPage {
         w,
-        frame: Frame::of(state, session, &view, w.t("tab-deviations")),
+        frame: Frame::of(state, session, &view, w.t("tab-deviations")).live(stream(id, "deviations")),
         band: band(state, session, &view, batch, "deviations"),
         batch: id.to_string(),
         lines,

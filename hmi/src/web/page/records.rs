@@ -9,7 +9,7 @@ use axum::{
 use mes_core::{access::Action, id::BatchId};
 use serde::Deserialize;
 
-use super::batch::{Band, band, find};
+use super::batch::{Band, band, find, stream};
 use crate::web::form::{Asked, At};
 use crate::web::{
     AppState,
@@ -117,7 +117,7 @@ fn record_page(
     ];
     let content = RecordPage {
         w,
-        frame: Frame::of(state, session, &view, w.t("tab-record")),
+        frame: Frame::of(state, session, &view, w.t("tab-record")).live(stream(id, "record")),
         band: band(state, session, &view, batch, "record"),
         batch: id.to_string(),
         may_export: state.desk.may(&session.scope, Action::Export, Some(id)),

@@ -12,7 +12,7 @@ use mes_core::{
 };
 
 use super::{
-    batch::{Band, band, find},
+    batch::{Band, band, find, stream},
     deviations::{self, Line},
     sign::{item_name, subject_text},
     work::{Signed, signed, status_class},
@@ -252,7 +252,7 @@ pub(crate) async fn show(
     });
     let content = ReviewPage {
         w,
-        frame: Frame::of(&state, &session, &view, w.t("tab-review")),
+        frame: Frame::of(&state, &session, &view, w.t("tab-review")).live(stream(&id, "review")),
         band: band(&state, &session, &view, batch, "review"),
         batch: id.to_string(),
         ladder: ladder(batch, w),

@@ -17,7 +17,7 @@ use mes_core::{
 };
 use serde::Deserialize;
 
-use super::batch::{Band, band, find};
+use super::batch::{Band, band, find, stream};
 use crate::web::form::{Asked, At, Filled};
 use crate::web::{
     AppState,
@@ -61,6 +61,8 @@ struct SignPage {
     signature: String,
     accept: String,
     wants_text: Option<String>,
+    needs_text: bool,
+    own_only: bool,
     text: String,
     refusal: Option<String>,
 }
@@ -103,6 +105,7 @@ pub(crate) async fn show(
     let subject = subject_of(&asked.subject)?;
     let typed = filled(asked.signer.as_ref()).map(|text| form::typed_id::<PersonId>(&text, "signer")).transpose();
     let (signer, refusal) = match typed {
+        _ if subject == Subject::Disposition => (Some(session.scope.person.clone()), None),
         Ok(Some(signer)) => (Some(signer), None),
         // Whoever is logged in signs, except as second person: then somebody else does, and says who.
         Ok(None) if asked.meaning == Meaning::Verified => (None, None),
@@ -155,11 +158,13 @@ fn dialog_page(state: &AppState, session: &Session, id: &BatchId, mut dialog: Di
         _ => None,
     };
     let records = statement.as_ref().map(|statement| lines(statement, batch, &dialog.subject, w)).unwrap_or_default();
+    // The disposition itself is entered by the person logged in, so nobody else can sign it here.
+    let own_only = dialog.subject == Subject::Disposition;
     let meaning = w.t(term::meaning(dialog.meaning));
     let about = about(batch, &dialog.subject, w);
     let content = SignPage {
         w,
-        frame: Frame::of(state, session, &view, w.t("sign-title")),
+        frame: Frame::of(state, session, &view, w.t("sign-title")).live(stream(id, "sign")),
         band: band(state, session, &view, batch, ""),
         batch: id.to_string(),
         back: back(id, &dialog.subject),
@@ -177,6 +182,8 @@ fn dialog_page(state: &AppState, session: &Session, id: &BatchId, mut dialog: Di
         shown: dialog.shown_at.shown_signed(),
         signature: state.desk.new_id("SIG"),
         wants_text: wants_text.map(|key| w.t(key)),
+        needs_text: matches!(dialog.subject, Subject::Deviation(_)) || dialog.meaning == Meaning::Rejected,
+        own_only,
         text: dialog.text,
         refusal: dialog.refusal.map(|refusal| format!("{} ({})", w.b(&refusal.said), refusal.rule)),
     };

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    batch::{Band, band, find},
+    batch::{Band, band, find, stream},
     trail_columns::{Columns, columns},
 };
 use crate::web::form::{Asked, At, Filled};
@@ -110,7 +110,7 @@ async fn trail_page(
     let rows = rows.filter(|row| show.is_empty() || row.group == show).collect();
     let content = TrailPage {
         w,
-        frame: Frame::of(state, session, &view, w.t("tab-trail")),
+        frame: Frame::of(state, session, &view, w.t("tab-trail")).live(stream(id, "trail")),
         band: band(state, session, &view, batch, "trail"),
         batch: id.to_string(),
         rows,

@@ -15,7 +15,7 @@ use mes_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Band, band, find};
+use super::batch::{Band, band, find, stream};
 use crate::web::form::{Asked, At};
 use crate::web::{
     AppState,
@@ -75,7 +75,7 @@ pub(crate) async fn show(
     known(batch, &tag)?;
     let frame = Frame::of(&state, &session, &view, tag.to_string())
         .with_scripts(&["uplot.min.js", "trend.js"])
-        .live(format!("/live/batches/{id}"));
+        .live(stream(&id, "trend"));
     let content = TrendPage {
         w,
         frame,

@@ -15,7 +15,9 @@ use mes_core::{
 
 use super::work_equipment::{Hold, Point, Wait, WatchRow, unsettled};
 use crate::web::{
-    AppState, form,
+    AppState,
+    error::WebError,
+    form,
     glance::current,
     locale::Words,
     page::sign::subject_text,
@@ -172,7 +174,20 @@ struct Can {
     deviate: bool,
 }
 
+/// Whether the awaited condition is true at this moment.
+#[derive(Template)]
+#[template(path = "batch_wait.html")]
+struct WaitNow<'a> {
+    w: Words,
+    wait: &'a Wait,
+}
+
 impl Work {
+    /// The truth of the awaited condition in words, and as the page shows it; nothing when the phase awaits none.
+    pub(crate) fn wait_now(&self) -> Result<Option<(String, String)>, WebError> {
+        let Some(wait) = self.phase.as_ref().and_then(|phase| phase.wait.as_ref()) else { return Ok(None) };
+        Ok(Some((wait.truth.clone(), WaitNow { w: self.w, wait }.render()?)))
+    }
     fn draft_field(&self, form: &str, field: &str) -> String {
         self.draft.as_ref().filter(|draft| draft.form == form).map(|draft| draft.field(field)).unwrap_or_default()
     }
