@@ -46,8 +46,9 @@ impl Engine {
             && self.books.facility.people.contains_key(&actor)
         {
             let key = (actor, command, object, rejection.rule.clone());
-            if self.count_refusal(self.now(), key.clone()) {
-                self.enter_refusal(key, 1);
+            let who = self.who(&act.scope, &key.0, None, None);
+            if self.count_refusal(&key, &who) {
+                self.enter_refusal(key, 1, &who);
             }
         }
         decision
@@ -189,6 +190,10 @@ impl Engine {
 
     fn link(&mut self, report: &LinkReport) -> Vec<EntryId> {
         let LinkReport { equipment, state, cause, at } = report.clone();
+        if !self.books.facility.equipment.contains_key(&equipment) {
+            tracing::warn!(%equipment, "a link that the facility does not have is not entered");
+            return Vec::new();
+        }
         if self.books.links.get(&equipment).is_some_and(|known| known.state == state) {
             return Vec::new();
         }
@@ -300,6 +305,14 @@ impl Engine {
 
     fn sealed(&mut self, sealed: SealedSamples) -> Decision {
         let Some(batch) = self.books.batches.get(&sealed.batch) else { return Err(Rejection::not_found()) };
+        let ours = batch.issued.equipment.values().any(|unit| unit.id == sealed.equipment);
+        if !ours || sealed.until <= sealed.from {
+            return Err(Rejection::new(
+                "DI-04",
+                "封印する期間または機器がこのバッチのものではありません。",
+                "The period or the equipment to be sealed is not this batch's.",
+            ));
+        }
         let owner = Owner::Tenant(batch.issued.owner().clone());
         let stream = samples_stream(&sealed.batch, &sealed.equipment);
         let who = self.system("historian");

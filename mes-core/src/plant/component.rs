@@ -54,6 +54,8 @@ pub(super) struct Occupies(Vec<Entity>);
 pub(super) struct Point {
     pub(super) tag: TagId,
     pub(super) limits: TagLimits,
+    /// Calibration of the unit ends then.
+    pub(super) calibrated_until: Timestamp,
 }
 
 /// Recorded: to which unit a tag belongs.

@@ -9,6 +9,7 @@ use bevy_ecs::prelude::*;
 
 use crate::{
     batch::{Batch, Lifecycle, PhaseRun, PhaseStatus},
+    clock::Timestamp,
     id::{BatchId, EquipmentId, SuiteId, TagId},
     isa88::{Expression, HoldTime, Phase, PhaseKind, TagRef, Watch},
     plant::{
@@ -28,8 +29,8 @@ pub struct Recorded {
     pub suites: Vec<SuiteId>,
     /// Units, the suite they stand in, and the batch that occupies them.
     pub units: BTreeMap<EquipmentId, (SuiteId, Option<BatchId>)>,
-    /// Tags.
-    pub points: BTreeMap<TagId, TagLimits>,
+    /// Tags with their limits, and until when their unit is calibrated.
+    pub points: BTreeMap<TagId, (TagLimits, Timestamp)>,
     /// Watched limits.
     pub watches: BTreeMap<DutyKey, WatchRule>,
     /// Conditions.
@@ -74,7 +75,7 @@ impl Plant {
                     }
                 }
                 for (tag, limits) in wanted {
-                    let point = Point { tag: tag.clone(), limits };
+                    let point = Point { tag: tag.clone(), limits, calibrated_until: unit.calibrated_until };
                     match index.points.get(&tag) {
                         Some(known) => drop(world.entity_mut(*known).insert(point)),
                         None => {
@@ -138,10 +139,12 @@ impl Plant {
             let batch = occupied.and_then(|by| world.get::<OpenBatch>(by.0)).map(|batch| batch.0.clone());
             units.insert(unit.0.clone(), (suite.0.clone(), batch));
         }
-        let points = world.query::<(&Point, &PointOf)>();
         let mut recorded = Recorded { suites, units, ..Recorded::default() };
-        let mut points = points;
-        recorded.points = points.iter(world).map(|(point, _)| (point.tag.clone(), point.limits.clone())).collect();
+        let mut points = world.query::<(&Point, &PointOf)>();
+        recorded.points = points
+            .iter(world)
+            .map(|(point, _)| (point.tag.clone(), (point.limits.clone(), point.calibrated_until)))
+            .collect();
         let mut watches = world.query::<(&DutyKey, &WatchRule, &DutyOf)>();
         recorded.watches = watches.iter(world).map(|(key, rule, _)| (key.clone(), rule.clone())).collect();
         let mut waits = world.query::<(&DutyKey, &WaitRule, &DutyOf)>();

@@ -29,6 +29,7 @@ pub use self::{
     follow::Recorded,
     pace::Pace,
     proposal::{Finding, Proposal, ProposalKey, ProposedBy},
+    reading::NOT_CALIBRATED,
 };
 use crate::{
     clock::Timestamp,

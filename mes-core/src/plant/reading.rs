@@ -1,7 +1,8 @@
 //! Ingest and Quality: samples reach their tags and are judged. What happens when a device goes silent is decided here.
 //!
 //! The driver reports failures itself; the plant distrusts on top: a value that is none, not finite or outside its tag's physical
-//! range is bad, and so is one that has become older than its tag allows, whatever the driver says. Samples of a tag that the
+//! range is bad, and so is one that has become older than its tag allows, whatever the driver says; one from a unit whose calibration
+//! ended is uncertain. Samples of a tag that the
 //! facility does not have are not taken (P11-12); one that is older than the newest is history, and for the historian only.
 
 use bevy_ecs::prelude::*;
@@ -15,8 +16,10 @@ use crate::{
         component::{Inbox, Index, Moment, Newest, Point},
     },
     quantity::decimal_of,
-    tenant::TagLimits,
 };
+
+/// Cause of a value that a unit gave after its calibration had ended: shown, but not used for a decision (P11-12).
+pub const NOT_CALIBRATED: &str = "CalibrationExpired";
 
 /// Registers the systems of this file.
 pub(super) fn install(schedule: &mut Schedule) {
@@ -33,7 +36,7 @@ fn ingest(mut inbox: ResMut<Inbox>, index: Res<Index>, mut points: Query<(&Point
         if newest.0.as_ref().is_some_and(|known| sample.receive_time < known.receive_time) {
             continue;
         }
-        let sample = judge(sample, &point.limits);
+        let sample = judge(sample, point);
         newest.0 = Some(sample.clone());
         judged.push(sample);
     }
@@ -41,17 +44,20 @@ fn ingest(mut inbox: ResMut<Inbox>, index: Res<Index>, mut points: Query<(&Point
 }
 
 /// A sample with the quality that the plant gives it; never a better one than the driver's.
-fn judge(mut sample: Sample, limits: &TagLimits) -> Sample {
+fn judge(mut sample: Sample, point: &Point) -> Sample {
     if sample.quality.is_good() {
         sample.quality = match &sample.value {
             None => Quality::bad(Cause::SensorFault),
             Some(value) => match (value.to_f64(), value.to_f64().and_then(decimal_of)) {
                 (None, _) => Quality::GOOD,
                 (Some(_), None) => Quality::bad(Cause::SensorFault),
-                (Some(_), Some(number)) if limits.range.contains(number) => Quality::GOOD,
+                (Some(_), Some(number)) if point.limits.range.contains(number) => Quality::GOOD,
                 (Some(_), Some(_)) => Quality::bad(Cause::OutOfRange),
             },
         };
+    }
+    if sample.quality.is_good() && sample.receive_time >= point.calibrated_until {
+        sample.quality = Quality::uncertain(Cause::Device(NOT_CALIBRATED.to_owned()));
     }
     sample
 }

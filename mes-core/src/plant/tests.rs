@@ -138,6 +138,17 @@ fn a_value_becomes_stale_after_wall_seconds_whatever_the_rate_and_an_unread_tag_
 }
 
 #[test]
+fn p11_12_a_value_after_the_end_of_the_calibration_is_shown_but_not_used() {
+    let mut plant = plant();
+    wait(&mut plant, "incubator.temperature >= 36.5", 0, 10_000_000_000);
+    let end = facility().equipment.values().next().unwrap().calibrated_until.as_ms() / 1000;
+    assert!(met(&run(&mut plant, &[&[sample("temperature", end, 37.0)]])).is_none());
+    let reading = plant.reading(&tag("temperature")).unwrap();
+    assert_eq!(reading.quality, Quality::uncertain(Cause::Device("CalibrationExpired".into())));
+    assert_eq!(reading.value, Some(SampleValue::Real(37.0)));
+}
+
+#[test]
 fn a_sample_older_than_the_newest_does_not_replace_it() {
     let mut plant = plant();
     run(&mut plant, &[&[sample("temperature", 9, 37.0)], &[sample("temperature", 5, 20.0), sample("co2", 10, 5.0)]]);

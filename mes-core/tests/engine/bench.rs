@@ -130,7 +130,7 @@ impl Bench {
     }
 
     /// Runs the rest of the batch to the end of its execution.
-    pub(crate) fn to_the_end(&mut self) {
+    pub(crate) fn run_to_its_end(&mut self) {
         for _ in 0..10 {
             self.pass(8);
             self.reads("temperature", 37.0);

@@ -55,7 +55,7 @@ fn a_batch_that_runs_longer_than_planned_keeps_its_suite_and_one_that_ended_give
     bench.now = bench.now.plus_s(86_400 * 11);
     let mut later = bench.window("SU-1", 11, 13);
     bench.book("BK-2", "baba", "MBR-B", &later).unwrap_err();
-    bench.to_the_end();
+    bench.run_to_its_end();
     later.from = bench.now;
     bench.book("BK-2", "baba", "MBR-B", &later).unwrap();
 }
@@ -65,7 +65,7 @@ fn what_a_batch_does_not_need_of_its_window_any_more_can_be_booked() {
     let mut bench = Bench::expanding();
     let within = bench.window("SU-1", 3, 5);
     bench.book("BK-2", "baba", "MBR-B", &within).unwrap_err();
-    bench.to_the_end();
+    bench.run_to_its_end();
     bench.book("BK-2", "baba", "MBR-B", &within).unwrap();
 }
 

@@ -20,7 +20,7 @@ fn deviations(bench: &Bench) -> Vec<(String, DeviationCause)> {
 #[test]
 fn a_batch_runs_from_booking_to_release_and_its_release_seals_every_stream_it_draws_on() {
     let mut bench = Bench::expanding();
-    bench.to_the_end();
+    bench.run_to_its_end();
     let signature = bench.reviewed();
     let dispose = BatchCommand::Dispose { release: true, signature, text: None, seals: Vec::new() };
     let refused = bench.batch("yamamoto", dispose.clone()).unwrap_err();
@@ -53,7 +53,7 @@ fn a_write_is_an_entry_first_and_its_effect_is_named_by_it() {
 #[test]
 fn a_condition_is_met_by_the_plant_with_its_evidence_and_the_phase_goes_on_in_the_same_step() {
     let mut bench = Bench::expanding();
-    bench.to_the_end();
+    bench.run_to_its_end();
     let met = bench.events().into_iter().find_map(|event| match event {
         Event::Batch(BatchEvent::ConditionMet { evidence, .. }) => Some(evidence),
         _ => None,

@@ -78,9 +78,10 @@ proptest! {
 
     #[test]
     fn the_recorded_state_of_any_history_is_what_its_entries_replay_to(
+        expanding in any::<bool>(),
         draws in proptest::collection::vec((0u8..28, 0usize..24, any::<i32>(), 0u16..40), 1..80),
     ) {
-        let mut bench = Bench::with_batch();
+        let mut bench = if expanding { Bench::expanding() } else { Bench::with_batch() };
         draws.iter().for_each(|draw| happen(&mut bench, *draw));
         let mut replayed = bench.replayed();
         prop_assert_eq!(replayed.books(), bench.engine.books());
@@ -93,7 +94,7 @@ proptest! {
         draws in proptest::collection::vec((0u8..28, 0usize..24, any::<i32>(), 0u16..40), 1..40),
     ) {
         let run = || {
-            let mut bench = Bench::with_batch();
+            let mut bench = Bench::expanding();
             draws.iter().for_each(|draw| happen(&mut bench, *draw));
             bench
         };
@@ -107,7 +108,7 @@ proptest! {
 #[test]
 fn a_history_with_a_release_replays_to_the_same_state() {
     let mut bench = Bench::expanding();
-    bench.to_the_end();
+    bench.run_to_its_end();
     let signature = bench.reviewed();
     bench.seal();
     bench.batch("yamamoto", BatchCommand::Dispose { release: true, signature, text: None, seals: Vec::new() }).unwrap();
