@@ -1,3 +1,19 @@
-//! The composition root of the MES, its command line and its pages.
+#![doc = include_str!("../README.md")]
 
+pub mod admin;
+pub mod app;
+pub mod checkpointing;
+pub mod cli;
+pub mod config;
+pub mod credentials;
+pub mod demo;
+pub mod desk;
+pub mod device_secrets;
+pub mod engine_task;
+pub mod intake;
+pub mod packaging;
+pub mod permission;
+pub mod random;
+pub mod sealing;
+pub mod server;
 pub mod web;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `mes`: its command line is `hmi::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hmi::cli::main()
+}

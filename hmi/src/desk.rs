@@ -1,0 +1,244 @@
+//! What the pages need, answered by the running facility. It passes questions on and commands along; it decides nothing.
+
+use std::sync::Arc;
+
+use mes_core::{
+    access::{Action, AuthMethod, Reauth, Rejection, Scope},
+    booking::BookingWindow,
+    clock::Timestamp,
+    engine::{Act, Command, Input, Note, View},
+    historian::Sample,
+    id::{BatchId, EquipmentId, PersonId, TagId, TerminalId},
+    journal::{Entry, EntryId, Owner, StreamId, StreamKind},
+    quantity::Bilingual,
+    store::{PAGE_ROWS_MAX, Store, samples_between},
+};
+use tokio::sync::watch;
+
+use crate::{
+    app::App,
+    credentials,
+    demo::Demo,
+    intake::{self, Wish},
+    packaging,
+    web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest},
+};
+
+/// Most quotes that a person may ask for in a minute of wall time.
+const QUOTES_PER_MINUTE_MAX: u32 = 30;
+
+/// The running facility as the pages see it.
+pub struct FacilityDesk {
+    app: Arc<App>,
+    demo: Option<Arc<Demo>>,
+    ticks: watch::Receiver<u64>,
+    quotes: credentials::PerMinute,
+}
+
+impl FacilityDesk {
+    /// A desk over a facility; with a demo, its pages too.
+    pub fn new(app: Arc<App>, demo: Option<Arc<Demo>>) -> Self {
+        let (tick, ticks) = watch::channel(0u64);
+        let mut views = app.writer.views();
+        tokio::spawn(async move {
+            while views.changed().await.is_ok() {
+                tick.send_modify(|count| *count = count.wrapping_add(1));
+            }
+        });
+        Self { app, demo, ticks, quotes: credentials::PerMinute::new(QUOTES_PER_MINUTE_MAX) }
+    }
+
+    async fn decide(&self, input: Input) -> Result<Vec<EntryId>, Rejection> {
+        match self.app.writer.decide(input).await {
+            Some(decision) => decision,
+            None => Err(stopping()),
+        }
+    }
+
+    /// The owner of a stream, as far as the person may know of it.
+    fn owner_of(&self, scope: &Scope, stream: &StreamId) -> Result<Owner, Rejection> {
+        let view = self.app.writer.view().cut(scope);
+        let id = stream.id.as_str();
+        let tenant = match stream.kind {
+            StreamKind::Batch => {
+                id.parse().ok().and_then(|id: BatchId| view.batches.get(&id).map(|batch| batch.issued.owner().clone()))
+            }
+            StreamKind::Samples => view
+                .batches
+                .iter()
+                .find(|(batch, _)| id.starts_with(&format!("{batch}.")))
+                .map(|(_, batch)| batch.issued.owner().clone()),
+            StreamKind::Booking => {
+                id.parse().ok().and_then(|id| view.bookings.get(&id).map(|booking| booking.tenant.clone()))
+            }
+            StreamKind::Recipe => view
+                .recipes
+                .iter()
+                .find(|((recipe, _), _)| recipe.as_str() == id)
+                .map(|(_, r)| r.body.header.tenant.clone()),
+            StreamKind::Journal
+            | StreamKind::Facility
+            | StreamKind::Suite
+            | StreamKind::Equipment
+            | StreamKind::Material
+            | StreamKind::Person
+            | StreamKind::Plan => {
+                return if scope.tenant.is_none() && !self.is_auditor(scope) {
+                    Ok(Owner::Facility)
+                } else {
+                    Err(Rejection::not_found())
+                };
+            }
+        };
+        tenant.map(Owner::Tenant).ok_or_else(Rejection::not_found)
+    }
+
+    fn is_auditor(&self, scope: &Scope) -> bool {
+        let view = self.app.writer.view();
+        let auditor = |grant: &mes_core::tenant::RoleGrant| grant.role == mes_core::tenant::Role::Aud;
+        view.facility.people.get(&scope.person).is_some_and(|person| person.roles.iter().any(auditor))
+    }
+
+    async fn quoted(&self, scope: Scope, request: QuoteRequest) -> Result<Result<BookingWindow, Bilingual>, Rejection> {
+        let view = self.app.writer.view();
+        let Some(tenant) = scope.tenant.clone() else {
+            return Err(Rejection::new(
+                "BKG-01",
+                "見積りは入居者の計画担当が依頼します。",
+                "A quote is asked for by a tenant's planner.",
+            ));
+        };
+        self.quotes.take(&scope.person)?;
+        let recipe = view.cut(&scope).recipes.get(&(request.recipe.clone(), request.version)).cloned();
+        let recipe = recipe.ok_or_else(Rejection::not_found)?;
+        let wish = Wish { tenant: &tenant, recipe: &recipe.body, earliest: request.earliest, latest: request.latest };
+        let answer = intake::offer(&view, &wish);
+        if let Err(no) = &answer {
+            tracing::info!(booking.id = %request.booking, reasons = ?no.planner, "a quote was refused");
+        }
+        let answer = answer.map_err(|no| no.tenant);
+        let command = Command::Booking {
+            booking: request.booking,
+            command: mes_core::booking::BookingCommand::NoteQuote {
+                recipe: request.recipe,
+                version: request.version,
+                earliest: request.earliest,
+                latest: request.latest,
+                answer: answer.clone(),
+            },
+        };
+        self.decide(Input::Act(Box::new(Act { scope, signer: None, command }))).await?;
+        Ok(answer)
+    }
+
+    async fn whole_stream(&self, owner: Owner, stream: StreamId) -> Result<Vec<Entry>, Rejection> {
+        let mut entries = Vec::new();
+        loop {
+            let after = entries.last().map_or(0, |entry: &Entry| entry.envelope.stream_seq);
+            let page = self.app.store.stream(&owner, &stream, after, PAGE_ROWS_MAX).await.map_err(failed)?;
+            if page.is_empty() {
+                return Ok(entries);
+            }
+            entries.extend(page.into_iter().map(|stored| stored.entry));
+        }
+    }
+}
+
+/// The server is stopping.
+pub fn stopping() -> Rejection {
+    Rejection::new(
+        "stopping",
+        "サーバを停止しています。後でやり直してください。",
+        "The server is stopping. Try again later.",
+    )
+}
+
+/// Something failed that the person cannot mend; the cause is in the log.
+pub fn failed(error: impl std::error::Error + 'static) -> Rejection {
+    tracing::error!(error = &error as &dyn std::error::Error, "a read failed");
+    Rejection::new(
+        "failed",
+        "記録を読み出せませんでした。システム管理者に連絡してください。",
+        "The record could not be read. Contact the system administrator.",
+    )
+}
+
+impl Desk for FacilityDesk {
+    fn view(&self) -> Arc<View> {
+        self.app.writer.view()
+    }
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.ticks.clone()
+    }
+    fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+    fn new_id(&self, prefix: &str) -> String {
+        crate::random::id(prefix)
+    }
+    fn terminal(&self, _client: &str, host: &str) -> Option<TerminalId> {
+        // A terminal is addressed by its own name: hmi-1.catapult.example, or hmi-1.localhost.
+        let name = host.split(['.', ':']).next()?.to_ascii_uppercase();
+        self.app.writer.view().facility.terminals.keys().find(|id| id.as_str() == name).cloned()
+    }
+    fn may(&self, scope: &Scope, action: Action, batch: Option<&BatchId>) -> bool {
+        crate::permission::may(&self.app, scope, action, batch)
+    }
+    fn act(&self, act: Act) -> Answer<'_, Vec<EntryId>> {
+        Box::pin(async move { self.decide(Input::Act(Box::new(act))).await })
+    }
+    fn check_credential(&self, person: PersonId, secret: String, client: String) -> Answer<'_, Reauth> {
+        Box::pin(async move { credentials::check(&self.app, &person, secret, &client, AuthMethod::Password).await })
+    }
+    fn note_login(&self, scope: Scope) -> Answer<'_, ()> {
+        Box::pin(async move { self.decide(Input::Note(Note::LoggedIn(scope))).await.map(drop) })
+    }
+    fn note_logout(&self, scope: Scope, timed_out: bool) -> Answer<'_, ()> {
+        Box::pin(async move { self.decide(Input::Note(Note::LoggedOut { scope, timed_out })).await.map(drop) })
+    }
+    fn history(&self, scope: Scope, stream: StreamId) -> Answer<'_, Vec<Entry>> {
+        Box::pin(async move {
+            let owner = self.owner_of(&scope, &stream)?;
+            self.whole_stream(owner, stream).await
+        })
+    }
+    fn samples(&self, scope: Scope, tag: TagId, from: Timestamp, until: Timestamp) -> Answer<'_, Vec<Sample>> {
+        Box::pin(async move {
+            if !self.app.writer.view().cut(&scope).readings.contains_key(&tag) {
+                return Err(Rejection::not_found());
+            }
+            samples_between(self.app.store.as_ref(), &tag, from, until).await.map_err(failed)
+        })
+    }
+    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>> {
+        Box::pin(self.quoted(scope, request))
+    }
+    fn package(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+        Box::pin(async move {
+            let bytes = packaging::package(&self.app, &scope, &batch).await?;
+            Ok(Download { name: format!("{batch}.zip"), media: "application/zip", bytes })
+        })
+    }
+    fn record_pdf(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+        Box::pin(async move {
+            let bytes = packaging::record_pdf(&self.app, &scope, &batch).await?;
+            Ok(Download { name: format!("{batch}.pdf"), media: "application/pdf", bytes })
+        })
+    }
+    fn demo(&self) -> Option<DemoInfo> {
+        self.demo.as_ref().map(|demo| demo.info(&self.app))
+    }
+    fn set_colleagues(&self, on: bool) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let demo = self.demo.as_ref().ok_or_else(Rejection::not_found)?;
+            demo.set_colleagues(on);
+            Ok(())
+        })
+    }
+    fn set_plugged(&self, equipment: EquipmentId, plugged: bool) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let demo = self.demo.as_ref().ok_or_else(Rejection::not_found)?;
+            demo.set_plugged(&equipment, plugged).await
+        })
+    }
+}

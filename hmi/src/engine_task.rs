@@ -1,0 +1,250 @@
+//! The only writer: it owns the engine and the store's append, and nobody sees state ahead of the record.
+//!
+//! Orders and readings are decided one after the other; their entries form a group; the group is one transaction. Only when its
+//! commit has returned do replies, effects and the new view leave this file. A failed commit aborts the process, which recovers by
+//! replay. This file holds no rule.
+
+use std::{sync::Arc, time::Duration};
+
+use equipment_drivers::{DriverReport, Fleet};
+use mes_core::{
+    access::Rejection,
+    clock::Clock,
+    engine::{Effect, Engine, Input, View, WriteOutcome},
+    historian::{Chunk, Sample},
+    journal::EntryId,
+    store::{Group, SqliteStore, Store},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Orders that may wait for the writer; more wait at the sender.
+pub const ORDERS_WAITING_MAX: usize = 256;
+/// Most orders in one group.
+const GROUP_ORDERS_MAX: usize = 64;
+/// Most driver reports taken in one tick.
+const TICK_REPORTS_MAX: usize = 4_096;
+/// Length of a tick: readings come to the engine in batches, one per tick.
+pub const TICK: Duration = Duration::from_millis(100);
+/// A view is published at least this often while nothing happens.
+const IDLE_TICKS_MAX: u32 = 10;
+
+/// What became of an order: its entries, durable, or the rule that said no.
+pub type Decision = Result<Vec<EntryId>, Rejection>;
+
+/// One thing to decide.
+pub struct Order {
+    /// What.
+    input: Input,
+    /// Chunks that a sealing note names; written in the same transaction.
+    chunks: Vec<Chunk>,
+    /// Samples of the tail that those chunks hold now.
+    sealed_arrivals: Vec<u64>,
+    /// To whom the decision goes once it is durable.
+    reply: oneshot::Sender<Decision>,
+}
+
+/// Speaks to the writer.
+#[derive(Clone)]
+pub struct Writer {
+    orders: mpsc::Sender<Order>,
+    views: watch::Receiver<Arc<View>>,
+}
+
+impl Writer {
+    /// Gives an order and waits until its decision is durable. `None` when the writer has stopped.
+    pub async fn decide(&self, input: Input) -> Option<Decision> {
+        self.seal(input, Vec::new(), Vec::new()).await
+    }
+    /// As `decide`, with chunks to be written in the same transaction.
+    pub async fn seal(&self, input: Input, chunks: Vec<Chunk>, sealed_arrivals: Vec<u64>) -> Option<Decision> {
+        let (reply, decision) = oneshot::channel();
+        self.orders.send(Order { input, chunks, sealed_arrivals, reply }).await.ok()?;
+        decision.await.ok()
+    }
+    /// The newest durable view.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.views.borrow())
+    }
+    /// Follows the views.
+    pub fn views(&self) -> watch::Receiver<Arc<View>> {
+        self.views.clone()
+    }
+}
+
+/// The writer's own side.
+pub struct EngineTask {
+    engine: Engine,
+    store: Arc<SqliteStore>,
+    clock: Clock,
+    fleet: watch::Receiver<Option<Arc<Fleet>>>,
+    orders: mpsc::Receiver<Order>,
+    reports: mpsc::Receiver<DriverReport>,
+    views: watch::Sender<Arc<View>>,
+    group: Group,
+    replies: Vec<(oneshot::Sender<Decision>, Decision)>,
+    effects: Vec<Effect>,
+    idle_ticks: u32,
+}
+
+/// Aborts the process when the writer panics: state in memory could be ahead of the record.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+/// Starts the writer on its own task. It ends when every `Writer` is gone.
+pub fn start(
+    engine: Engine,
+    store: Arc<SqliteStore>,
+    clock: Clock,
+    fleet: watch::Receiver<Option<Arc<Fleet>>>,
+    reports: mpsc::Receiver<DriverReport>,
+) -> (Writer, tokio::task::JoinHandle<()>) {
+    let (orders, queue) = mpsc::channel(ORDERS_WAITING_MAX);
+    let first = Arc::new(engine.view(clock.now()));
+    let (views, seen) = watch::channel(first);
+    let task = EngineTask {
+        engine,
+        store,
+        clock,
+        fleet,
+        orders: queue,
+        reports,
+        views,
+        group: Group::default(),
+        replies: Vec::new(),
+        effects: Vec::new(),
+        idle_ticks: 0,
+    };
+    (Writer { orders, views: seen }, tokio::spawn(task.run()))
+}
+
+impl EngineTask {
+    async fn run(mut self) {
+        let _guard = AbortOnPanic;
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                order = self.orders.recv() => {
+                    let Some(order) = order else { break };
+                    self.take(order);
+                    for _ in 1..GROUP_ORDERS_MAX {
+                        let Ok(order) = self.orders.try_recv() else { break };
+                        self.take(order);
+                    }
+                }
+                _ = ticks.tick() => self.tick(),
+            }
+            self.commit().await;
+        }
+        self.store.close().await;
+    }
+
+    fn take(&mut self, order: Order) {
+        let Order { input, chunks, sealed_arrivals, reply } = order;
+        let decision = self.step(input);
+        if decision.is_ok() {
+            self.group.chunks.extend(chunks);
+            self.group.sealed_arrivals.extend(sealed_arrivals);
+        }
+        self.replies.push((reply, decision));
+    }
+
+    /// Readings of one tick in one batch, between the link changes and outcomes that came among them; then time passes.
+    fn tick(&mut self) {
+        let mut samples: Vec<Sample> = Vec::new();
+        for _ in 0..TICK_REPORTS_MAX {
+            let Ok(report) = self.reports.try_recv() else { break };
+            match report {
+                DriverReport::Samples(more) => samples.extend(more),
+                DriverReport::Link(link) => {
+                    self.readings(&mut samples);
+                    self.system(Input::Link(link));
+                }
+                DriverReport::Outcome(outcome) => {
+                    self.readings(&mut samples);
+                    self.system(Input::Outcome(outcome));
+                }
+            }
+        }
+        self.readings(&mut samples);
+        self.system(Input::Tick);
+        self.idle_ticks = self.idle_ticks.saturating_add(1);
+    }
+
+    fn readings(&mut self, samples: &mut Vec<Sample>) {
+        if !samples.is_empty() {
+            self.group.samples.extend(samples.iter().cloned());
+            self.system(Input::Readings(std::mem::take(samples)));
+        }
+    }
+
+    fn system(&mut self, input: Input) {
+        if let Err(rejection) = self.step(input) {
+            tracing::warn!(rule = %rejection.rule, "a system command was refused: {}", rejection.said.en);
+        }
+    }
+
+    fn step(&mut self, input: Input) -> Decision {
+        let output = self.engine.step(self.clock.now(), input);
+        self.group.entries.extend(output.entries);
+        self.effects.extend(output.effects);
+        output.reply
+    }
+
+    /// Makes the group durable; only then lets anything out.
+    async fn commit(&mut self) {
+        let something = !self.group.entries.is_empty() || !self.group.samples.is_empty();
+        if something {
+            if let Err(error) = self.store.append(&self.group).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a group could not be made durable; the process stops and recovers by replay"
+                );
+                std::process::abort();
+            }
+            self.group = Group::default();
+        }
+        let rate = self.engine.rate();
+        if rate != self.clock.rate() {
+            self.clock.set_rate(rate);
+        }
+        if something || self.idle_ticks >= IDLE_TICKS_MAX {
+            self.idle_ticks = 0;
+            self.views.send_replace(Arc::new(self.engine.view(self.clock.now())));
+        }
+        for (reply, decision) in self.replies.drain(..) {
+            // Whoever asked may be gone; the decision stands in the record all the same.
+            let _ = reply.send(decision);
+        }
+        for effect in std::mem::take(&mut self.effects) {
+            self.send(effect);
+        }
+    }
+
+    fn send(&mut self, effect: Effect) {
+        let Effect::Write(request) = effect;
+        let fleet = self.fleet.borrow().clone();
+        let not_sent = match fleet {
+            Some(fleet) => fleet.write(request).err().map(|outcome| *outcome),
+            None => Some(WriteOutcome {
+                effect: request.effect,
+                tag: request.tag,
+                result: mes_core::engine::WriteResult::NotSent { reason: "no drivers are running".to_owned() },
+                before: None,
+                read_back: None,
+                at: self.clock.now(),
+            }),
+        };
+        if let Some(outcome) = not_sent {
+            self.system(Input::Outcome(outcome));
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! The facility, its people and its bookings, translated into a scheduling problem, and an answer translated back.
+//!
+//! It decides nothing: the scheduler finds the place, a person confirms it, and the engine checks every hard rule again.
+//! Labour is a pool per employer and qualification; every piece of equipment is a pool of its own, because a batch record
+//! names it. Time is cut into slots of five minutes that begin on a Monday at midnight, local time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mes_core::{
+    booking::{Booking, BookingState, BookingWindow, PlannedActivity},
+    clock::{SHOWN_OFFSET_S, Timestamp},
+    engine::View,
+    id::{EquipmentId, EquipmentRole, SuiteId, TenantId},
+    isa88::{CleanlinessGrade, EquipmentClass, Phase, PhaseKind, RecipeBody, SignOff},
+    quantity::Bilingual,
+    tenant::{Agreement, Facility, Manufacturer, Role},
+};
+use scheduler::{
+    ActivitySpec, Answer, BatchSpec, Capacity, CapacityKind, ChangeoverSpec, CommitmentSpec, Committed, DemandSpec,
+    EquipmentHoldSpec, Grade, NamedPlacement, NamedPlan, Pool, PoolKind, Problem, ProblemSpec, Request, RouteSpec,
+    Slot, SuiteHoldSpec, SuiteSpec, TenantReason, TenantSpec, WeeklyShift, Window, quote,
+};
+
+/// Length of a slot, in minutes.
+const SLOT_MIN: i64 = 5;
+/// How far ahead capacity is planned, in days.
+const HORIZON_D: i64 = 180;
+/// Line clearance and clean-up between two batches of one tenant, in minutes.
+const CLEARANCE_SAME_MIN: i64 = 4 * 60;
+/// The same between two tenants, or after viral work, in minutes.
+const CLEARANCE_OTHER_MIN: i64 = 12 * 60;
+/// Turnaround of a piece of equipment after a batch, in minutes.
+const TURNAROUND_MIN: i64 = 2 * 60;
+/// How long work may wait after the work before it when the recipe sets no hold time, in minutes.
+const SLACK_MIN: i64 = 4 * 60;
+/// How long work may wait after a culture when the recipe sets no hold time, in minutes.
+const SLACK_CULTURE_MIN: i64 = 16 * 60;
+
+/// Why a quote could not be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoOffer {
+    /// What the tenant may know.
+    pub tenant: Bilingual,
+    /// What the planner sees.
+    pub planner: Vec<String>,
+}
+
+/// The problem behind all quotes at one moment.
+struct Translation {
+    origin: Timestamp,
+}
+
+impl Translation {
+    /// Slot 0 is Monday 00:00 local time of the week that holds `earliest`.
+    fn from(earliest: Timestamp) -> Self {
+        const WEEK_MS: i64 = 7 * 24 * 3_600_000;
+        // 1970-01-05 was a Monday.
+        let monday_ms = 4 * 24 * 3_600_000 - i64::from(SHOWN_OFFSET_S) * 1000;
+        let weeks = (earliest.as_ms() - monday_ms).div_euclid(WEEK_MS);
+        Self { origin: Timestamp::from_ms(monday_ms + weeks * WEEK_MS) }
+    }
+    /// The slot in which an instant lies.
+    fn floor(&self, at: Timestamp) -> Slot {
+        at.since_ms(self.origin).div_euclid(SLOT_MIN * 60_000)
+    }
+    /// The first slot that begins at or after an instant.
+    fn ceil(&self, at: Timestamp) -> Slot {
+        -(-at.since_ms(self.origin)).div_euclid(SLOT_MIN * 60_000)
+    }
+    fn at(&self, slot: Slot) -> Timestamp {
+        self.origin.plus_s(slot * SLOT_MIN * 60)
+    }
+}
+
+fn slots(minutes: i64) -> Slot {
+    (minutes + SLOT_MIN - 1) / SLOT_MIN
+}
+
+/// What a tenant asks for.
+#[derive(Debug, Clone)]
+pub struct Wish<'a> {
+    /// Who asks.
+    pub tenant: &'a TenantId,
+    /// The recipe to be run.
+    pub recipe: &'a RecipeBody,
+    /// Not before.
+    pub earliest: Timestamp,
+    /// Done by.
+    pub latest: Timestamp,
+}
+
+/// Asks the scheduler for the earliest place of a batch beside everything booked.
+pub fn offer(view: &View, wish: &Wish<'_>) -> Result<BookingWindow, NoOffer> {
+    let header = &wish.recipe.header;
+    let Some(agreement) = view.facility.agreement_for(wish.tenant, &header.product) else {
+        return Err(refusal(
+            "この製品の取決めがありません。品質保証に連絡してください。",
+            "There is no quality agreement for this product. Contact quality assurance.",
+        ));
+    };
+    let earliest = wish.earliest.max(view.now);
+    if wish.latest <= earliest {
+        return Err(refusal(
+            "完了期限が開始より前、または過去です。期限を後ろにしてください。",
+            "The latest end lies before the start, or in the past. Choose a later one.",
+        ));
+    }
+    let time = Translation::from(earliest.min(view.now));
+    let broken = |sentence: String| NoOffer {
+        tenant: Bilingual::new(
+            "見積りを計算できませんでした。設備管理担当者に連絡してください。",
+            "The quote could not be calculated. Contact the facility.",
+        ),
+        planner: vec![sentence],
+    };
+    let spec = problem(view, &time);
+    let problem = Problem::new(&spec).map_err(|error| broken(error.to_string()))?;
+    let plan = named_plan(&spec).resolve(&problem).map_err(|error| broken(error.to_string()))?;
+    let committed = Committed::new(problem, plan).map_err(|error| broken(error.to_string()))?;
+    let mut batch = batch_spec("asked", wish.recipe, agreement, &view.facility);
+    batch.release = time.ceil(earliest);
+    batch.due = time.floor(wish.latest);
+    batch.deadline = Some(batch.due);
+    let request = Request::new(committed.problem(), &batch).map_err(|error| broken(error.to_string()))?;
+    match quote(&committed, &request) {
+        Answer::Offers(offers) => window(&time, wish.recipe, &batch, &offers.earliest.named)
+            .ok_or_else(|| broken("the offer names no suite".to_owned())),
+        Answer::Refused(refused) => {
+            Err(NoOffer { tenant: tenant_words(&refused.for_tenant()), planner: refused.describe(committed.problem()) })
+        }
+    }
+}
+
+fn refusal(ja: &str, en: &str) -> NoOffer {
+    NoOffer { tenant: Bilingual::new(ja, en), planner: vec![en.to_owned()] }
+}
+
+fn tenant_words(reasons: &[TenantReason]) -> Bilingual {
+    let hours = |slots: Slot| (slots * SLOT_MIN).div_euclid(60);
+    let sentences: Vec<(String, String)> = reasons
+        .iter()
+        .map(|reason| match reason {
+            TenantReason::TooLittleTime { needed, available } => (
+                format!(
+                    "工程に約{}時間必要ですが、ご希望の期間は{}時間です。期間を延ばしてください。",
+                    hours(*needed),
+                    hours(*available)
+                ),
+                format!(
+                    "The procedure needs about {} h, your dates leave {} h. Widen the dates.",
+                    hours(*needed),
+                    hours(*available)
+                ),
+            ),
+            TenantReason::NoAllowedStart => (
+                "ご希望の期間に開始できる時刻がありません。".to_owned(),
+                "No start that may be offered lies within your dates.".to_owned(),
+            ),
+            TenantReason::NoSuitableSuite => (
+                "取決めのスイートに、必要な清浄度のものがありません。".to_owned(),
+                "None of the suites in your agreement has the grade this recipe needs.".to_owned(),
+            ),
+            TenantReason::QuotaReached { max_suites } => (
+                format!("取決めのスイート数（{max_suites}）を使い切っています。"),
+                format!("You already hold as many suites as agreed ({max_suites})."),
+            ),
+            TenantReason::NoCapacity { kind, .. } => {
+                let (ja, en) = match kind {
+                    CapacityKind::Suite => ("スイート", "suite"),
+                    CapacityKind::People => ("人員", "staff"),
+                    CapacityKind::Equipment => ("設備", "equipment"),
+                };
+                (
+                    format!("この期間にこの種類の製造枠は空きなしです（{ja}）。期間を変えてください。"),
+                    format!("No capacity of this kind in this window ({en}). Try other dates."),
+                )
+            }
+        })
+        .collect();
+    let join = |part: fn(&(String, String)) -> &str| sentences.iter().map(part).collect::<Vec<_>>().join(" ");
+    Bilingual::new(join(|s| &s.0), join(|s| &s.1))
+}
+
+fn problem(view: &View, time: &Translation) -> ProblemSpec {
+    let facility = &view.facility;
+    let now = time.floor(view.now);
+    let horizon = now + slots(HORIZON_D * 24 * 60);
+    let families: Vec<String> = facility.tenants.keys().map(ToString::to_string).collect();
+    let clearance = |same: bool| slots(if same { CLEARANCE_SAME_MIN } else { CLEARANCE_OTHER_MIN });
+    let table = |cost: bool| -> Vec<Vec<i64>> {
+        families
+            .iter()
+            .map(|a| families.iter().map(|b| if cost { i64::from(a != b) } else { clearance(a == b) }).collect())
+            .collect()
+    };
+    ProblemSpec {
+        name: "facility".to_owned(),
+        slot_minutes: u32::try_from(SLOT_MIN).unwrap_or(5),
+        horizon,
+        now: 0,
+        week_phase: 0,
+        cost_scale: 100,
+        tenants: facility
+            .tenants
+            .keys()
+            .map(|tenant| TenantSpec {
+                id: tenant.to_string(),
+                qualified_suites: suites_of(facility, tenant).iter().map(ToString::to_string).collect(),
+                max_suites: None,
+            })
+            .collect(),
+        suites: facility.suites.values().map(|suite| suite_spec(suite, time, horizon)).collect(),
+        pools: pools(facility, time, horizon),
+        changeover: ChangeoverSpec { time: table(false), cost: table(true), families },
+        co_occupancy: Vec::new(),
+        batches: view
+            .bookings
+            .iter()
+            .filter(|(_, booking)| holds_capacity(booking) && booking.window.until > time.origin)
+            .filter_map(|(id, booking)| committed_spec(id.as_str(), booking, view, time))
+            .collect(),
+    }
+}
+
+fn holds_capacity(booking: &Booking) -> bool {
+    match booking.state {
+        BookingState::Requested | BookingState::Confirmed | BookingState::Issued(_) => true,
+        BookingState::Refused(_) | BookingState::Withdrawn => false,
+    }
+}
+
+fn suites_of<'a>(facility: &'a Facility, tenant: &TenantId) -> BTreeSet<&'a SuiteId> {
+    facility.agreements.values().filter(|a| a.tenant == *tenant).flat_map(|a| &a.suites).collect()
+}
+
+fn grade(grade: CleanlinessGrade) -> Grade {
+    match grade {
+        CleanlinessGrade::A => Grade::A,
+        CleanlinessGrade::B => Grade::B,
+        CleanlinessGrade::C => Grade::C,
+        CleanlinessGrade::D => Grade::D,
+    }
+}
+
+fn suite_spec(suite: &mes_core::tenant::Suite, time: &Translation, horizon: Slot) -> SuiteSpec {
+    let ends = time.floor(suite.qualified_until);
+    SuiteSpec {
+        id: suite.id.to_string(),
+        classes: if suite.viral { vec!["viral".to_owned()] } else { Vec::new() },
+        grade: Some(grade(suite.grade)),
+        places: suite.places,
+        maintenance: if ends < horizon { vec![Window::new(ends.max(0), horizon)] } else { Vec::new() },
+        ..SuiteSpec::default()
+    }
+}
+
+/// The labour pool of a qualification: the facility's people, or a tenant's own in a leased suite.
+fn labour(agreement: &Agreement, role: Role) -> String {
+    let qualification = if role == Role::Chk { "CHK" } else { "OP" };
+    match agreement.manufacturer {
+        Manufacturer::Facility => format!("facility-{qualification}"),
+        Manufacturer::Tenant => format!("{}-{qualification}", agreement.tenant),
+    }
+}
+
+fn pools(facility: &Facility, time: &Translation, horizon: Slot) -> Vec<Pool> {
+    let mut people: BTreeMap<String, u32> = BTreeMap::new();
+    let employers = std::iter::once(None).chain(facility.tenants.keys().map(Some));
+    for employer in employers {
+        for (role, name) in [(Role::Op, "OP"), (Role::Chk, "CHK")] {
+            let count = facility.people.values().filter(|p| {
+                p.active
+                    && p.employer.as_ref() == employer
+                    && p.roles.iter().any(|g| g.role == role || g.role == Role::Sup)
+            });
+            let prefix = employer.map_or("facility", TenantId::as_str);
+            people.insert(format!("{prefix}-{name}"), u32::try_from(count.count()).unwrap_or(u32::MAX));
+        }
+    }
+    let shifts = facility.name.as_ref().map(|name| name.shifts.as_slice()).unwrap_or_default();
+    let week = |count: u32| -> Capacity {
+        if shifts.is_empty() {
+            return Capacity::Constant { units: count };
+        }
+        let weekly: Vec<WeeklyShift> = shifts
+            .iter()
+            .flat_map(|shift| shift.days.iter().map(move |day| (u32::from(*day).saturating_sub(1) * 1440, shift)))
+            .map(|(midnight, shift)| WeeklyShift {
+                start_min: midnight + shift.from_min,
+                end_min: midnight + shift.until_min,
+                units: (count * shift.staffed_percent).div_ceil(100),
+            })
+            .collect();
+        Capacity::from_shifts(u32::try_from(SLOT_MIN).unwrap_or(5), &weekly)
+    };
+    let labour = people.into_iter().map(|(id, count)| Pool {
+        id,
+        kind: PoolKind::Labour,
+        capacity: week(count),
+        reductions: Vec::new(),
+    });
+    let equipment = facility.equipment.values().map(|unit| {
+        let ends = time.floor(unit.calibrated_until);
+        let reductions = if ends < horizon {
+            vec![scheduler::Reduction { window: Window::new(ends.max(0), horizon), units: 1 }]
+        } else {
+            Vec::new()
+        };
+        Pool {
+            id: unit.id.to_string(),
+            kind: PoolKind::Equipment { turnaround: slots(TURNAROUND_MIN) },
+            capacity: Capacity::Constant { units: 1 },
+            reductions,
+        }
+    });
+    labour.chain(equipment).collect()
+}
+
+/// One stretch of people's work: the phases it covers.
+struct Work<'a> {
+    phases: Vec<&'a Phase>,
+    minutes: i64,
+    verified: bool,
+    min_lag: i64,
+    max_lag: Option<i64>,
+}
+
+/// Consecutive phases with hands-on time are one stretch of work; a culture ends it.
+fn works(recipe: &RecipeBody) -> Vec<Work<'_>> {
+    let mut works: Vec<Work<'_>> = Vec::new();
+    let mut lag = 0;
+    for phase in recipe.phases() {
+        if phase.hands_on_min > 0 || works.is_empty() {
+            let verified = phase.sign == SignOff::Verified;
+            match works.last_mut() {
+                Some(work) if lag == 0 && phase.hold.is_none() => {
+                    work.phases.push(phase);
+                    work.minutes += i64::from(phase.hands_on_min);
+                    work.verified |= verified;
+                }
+                _ => {
+                    let slack = if lag > 0 { SLACK_CULTURE_MIN } else { SLACK_MIN };
+                    let held = phase.hold.as_ref();
+                    works.push(Work {
+                        phases: vec![phase],
+                        minutes: i64::from(phase.hands_on_min),
+                        verified,
+                        min_lag: lag.max(held.map_or(0, |hold| i64::from(hold.min_s) / 60)),
+                        max_lag: Some(held.map_or(lag + slack, |hold| (i64::from(hold.max_s) / 60).max(lag))),
+                    });
+                    lag = 0;
+                }
+            }
+        } else if let Some(work) = works.last_mut() {
+            work.phases.push(phase);
+        }
+        lag += i64::from(phase.unattended_min);
+    }
+    works
+}
+
+fn roles_used(phase: &Phase, recipe: &RecipeBody) -> BTreeSet<EquipmentRole> {
+    let mut roles: BTreeSet<EquipmentRole> = phase.watch.iter().map(|watch| watch.tag.role.clone()).collect();
+    match &phase.kind {
+        PhaseKind::Record { items } | PhaseKind::Yield { items, .. } => {
+            roles.extend(items.iter().filter_map(|item| item.from.as_ref()).map(|tag| tag.role.clone()));
+        }
+        PhaseKind::Set { points } => roles.extend(points.iter().map(|point| point.to.role.clone())),
+        PhaseKind::Wait { condition, .. } => {
+            let named = recipe.equipment.iter().filter(|need| condition.contains(&format!("{}.", need.role)));
+            roles.extend(named.map(|need| need.role.clone()));
+        }
+        PhaseKind::Instruction
+        | PhaseKind::Calculate { .. }
+        | PhaseKind::LineClearance { .. }
+        | PhaseKind::IdentityCheck => {}
+    }
+    roles
+}
+
+fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &Facility) -> BatchSpec {
+    let works = works(recipe);
+    let demand = |role: Role| DemandSpec { pool: labour(agreement, role), units: 1 };
+    let activities: Vec<ActivitySpec> = works
+        .iter()
+        .map(|work| ActivitySpec {
+            name: work.phases.first().map(|phase| phase.id.to_string()).unwrap_or_default(),
+            duration: slots(work.minutes.max(SLOT_MIN)),
+            demands: if work.verified { vec![demand(Role::Op), demand(Role::Chk)] } else { vec![demand(Role::Op)] },
+            min_lag: slots(work.min_lag),
+            max_lag: work.max_lag.map(slots),
+        })
+        .collect();
+    let last = activities.len().saturating_sub(1);
+    let equipment_holds = recipe
+        .equipment
+        .iter()
+        .filter_map(|need| {
+            let uses = |work: &Work<'_>| work.phases.iter().any(|phase| roles_used(phase, recipe).contains(&need.role));
+            let first = works.iter().position(uses)?;
+            let until = works.iter().rposition(uses).map_or(last, |at| (at + 1).min(last));
+            Some(EquipmentHoldSpec { pools: units_of(facility, agreement, need.class), units: 1, first, last: until })
+        })
+        .collect();
+    BatchSpec {
+        id: id.to_owned(),
+        tenant: agreement.tenant.to_string(),
+        family: agreement.tenant.to_string(),
+        weight: 1,
+        drop_penalty: None,
+        routes: vec![RouteSpec {
+            name: "recipe".to_owned(),
+            cost: 0,
+            activities,
+            suite_holds: vec![SuiteHoldSpec {
+                classes: if recipe.header.viral { vec!["viral".to_owned()] } else { Vec::new() },
+                grade_min: Some(grade(recipe.header.suite_grade)),
+                suites: agreement.suites.iter().map(ToString::to_string).collect(),
+                first: 0,
+                last,
+                shared: false,
+            }],
+            equipment_holds,
+        }],
+        ..BatchSpec::default()
+    }
+}
+
+fn units_of(facility: &Facility, agreement: &Agreement, class: EquipmentClass) -> Vec<String> {
+    let fits = |unit: &&mes_core::tenant::Equipment| unit.class == class && agreement.suites.contains(&unit.suite);
+    facility.equipment.values().filter(fits).map(|unit| unit.id.to_string()).collect()
+}
+
+/// A booking that holds capacity: its own times, suite and equipment are fixed.
+fn committed_spec(id: &str, booking: &Booking, view: &View, time: &Translation) -> Option<BatchSpec> {
+    let agreement = view.facility.agreement_for(&booking.tenant, &booking.product)?;
+    let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
+    let mut batch = batch_spec(id, recipe, agreement, &view.facility);
+    let route = batch.routes.first_mut()?;
+    let starts: Vec<Option<Slot>> = booking.window.activities.iter().map(|a| Some(time.floor(a.from))).collect();
+    if starts.len() != route.activities.len() {
+        return None;
+    }
+    let equipment = recipe
+        .equipment
+        .iter()
+        .filter(|need| recipe.phases().any(|phase| roles_used(phase, recipe).contains(&need.role)))
+        .map(|need| booking.window.equipment.get(&need.role).map(EquipmentId::to_string))
+        .collect();
+    batch.release = starts.iter().flatten().min().copied().unwrap_or(0);
+    batch.due = time.ceil(booking.window.until);
+    batch.commitment = Some(CommitmentSpec {
+        route: "recipe".to_owned(),
+        starts,
+        suites: vec![Some(booking.window.suite.to_string())],
+        equipment,
+    });
+    Some(batch)
+}
+
+/// The committed bookings as a plan: exactly their commitments.
+fn named_plan(spec: &ProblemSpec) -> NamedPlan {
+    let batches = spec
+        .batches
+        .iter()
+        .filter_map(|batch| {
+            let commitment = batch.commitment.as_ref()?;
+            Some(NamedPlacement {
+                batch: batch.id.clone(),
+                route: Some(commitment.route.clone()),
+                starts: commitment.starts.iter().copied().flatten().collect(),
+                suites: commitment.suites.iter().cloned().flatten().collect(),
+                equipment: commitment.equipment.iter().cloned().flatten().collect(),
+            })
+        })
+        .collect();
+    NamedPlan { problem: spec.name.clone(), batches }
+}
+
+fn window(
+    time: &Translation,
+    recipe: &RecipeBody,
+    batch: &BatchSpec,
+    placement: &NamedPlacement,
+) -> Option<BookingWindow> {
+    let route = batch.routes.first()?;
+    let works = works(recipe);
+    let activities: Vec<PlannedActivity> = works
+        .iter()
+        .zip(&placement.starts)
+        .zip(&route.activities)
+        .filter_map(|((work, start), activity)| {
+            let phase = work.phases.first()?.id.clone();
+            Some(PlannedActivity { phase, from: time.at(*start), until: time.at(start + activity.duration) })
+        })
+        .collect();
+    let used = recipe.equipment.iter().filter(|need| {
+        works.iter().any(|work| work.phases.iter().any(|phase| roles_used(phase, recipe).contains(&need.role)))
+    });
+    let equipment = used
+        .zip(&placement.equipment)
+        .filter_map(|(need, unit)| Some((need.role.clone(), unit.parse().ok()?)))
+        .collect();
+    Some(BookingWindow {
+        suite: placement.suites.first()?.parse().ok()?,
+        equipment,
+        from: activities.first()?.from,
+        until: activities.last()?.until.plus_s(CLEARANCE_SAME_MIN * 60),
+        activities,
+    })
+}
