@@ -43,16 +43,19 @@ document.body.append(pad);
 
 const touch = matchMedia("(pointer: coarse)");
 
-document.addEventListener("focusin", (event) => {
-  const wanted = touch.matches && event.target.matches?.("input[data-number]");
-  field = wanted ? event.target : null;
+function open(target) {
+  const wanted = touch.matches && target?.matches?.("input[data-number]");
+  field = wanted ? target : null;
   pad.hidden = !wanted;
   if (wanted) {
     field.inputMode = "none";
     show();
   }
-});
+}
+
+document.addEventListener("focusin", (event) => open(event.target));
 document.addEventListener("focusout", () => {
   field = null;
   pad.hidden = true;
 });
+open(document.activeElement);

@@ -81,20 +81,46 @@ impl WebError {
     }
 }
 
+/// What an error page says; it travels beside the answer until the purpose of the journal is known.
+#[derive(Clone)]
+struct Said {
+    status: StatusCode,
+    said: Bilingual,
+    rule: Option<String>,
+}
+
+/// Puts the mark of a journal that is no manufacturing record on an error page, as on every other page.
+pub(crate) fn marked(response: Response, purpose: Option<Bilingual>) -> Response {
+    match (response.extensions().get::<Said>(), purpose) {
+        (Some(Said { status, said, rule }), Some(purpose)) => {
+            let mut page = page(*status, said, rule.as_deref(), Some(&purpose));
+            page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            page
+        }
+        _ => response,
+    }
+}
+
 /// The page of an error; it needs no template, so that it can speak of a broken one.
-pub(crate) fn page(status: StatusCode, said: &Bilingual, rule: Option<&str>) -> Response {
+fn page(status: StatusCode, said: &Bilingual, rule: Option<&str>, purpose: Option<&Bilingual>) -> Response {
+    let banner = purpose.map(|p| format!("<p class=\"purpose\">◇ {} / {}</p>", escape(&p.ja), escape(&p.en)));
+    let known = Said { status, said: said.clone(), rule: rule.map(str::to_owned) };
     let rule = rule.map(|rule| format!("<p class=\"rule\">{}</p>", escape(rule))).unwrap_or_default();
     let body = format!(
         "<!doctype html><html lang=\"ja\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{code}</title><link rel=\"stylesheet\" href=\"{style}\"></head><body class=\"error-page\"><main id=\"work\" class=\"panel narrow\">\
+         <title>{code}</title><link rel=\"icon\" href=\"{icon}\"><link rel=\"stylesheet\" href=\"{style}\"></head><body class=\"error-page\">{banner}<main id=\"work\" class=\"panel narrow\">\
          <h1><span class=\"mark\" aria-hidden=\"true\">!</span> {code}</h1><p lang=\"ja\">{ja}</p><p lang=\"en\">{en}</p>{rule}\
          <p><a class=\"button\" href=\"/\">最初の画面へ / Start page</a></p></main></body></html>",
         code = status.as_u16(),
         style = super::asset::url("style.css"),
+        icon = super::asset::url("mark.svg"),
+        banner = banner.unwrap_or_default(),
         ja = escape(&said.ja),
         en = escape(&said.en),
     );
-    (status, Html(body)).into_response()
+    let mut response = (status, Html(body)).into_response();
+    response.extensions_mut().insert(known);
+    response
 }
 
 fn escape(text: &str) -> String {
@@ -124,7 +150,7 @@ impl IntoResponse for WebError {
             Self::Refused(rejection) => Some(rejection.rule.as_str()),
             _ => None,
         };
-        let mut response = page(self.status(), &self.said(), rule);
+        let mut response = page(self.status(), &self.said(), rule, None);
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }

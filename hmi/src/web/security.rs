@@ -8,7 +8,15 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
-use super::{AppState, error::WebError, session::Visit};
+use mes_core::quantity::{Bilingual, Language};
+
+use super::{
+    AppState,
+    error::{self, WebError},
+    locale::Words,
+    session::Visit,
+    term,
+};
 
 /// Scripts and styles come from this program only; nothing stands inline.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -43,17 +51,17 @@ fn ours(headers: &HeaderMap) -> bool {
 pub(crate) async fn guard(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let safe = matches!(*request.method(), Method::GET | Method::HEAD);
     if !safe && !ours(request.headers()) {
-        return with_headers(WebError::Foreign.into_response());
+        return finished(&state, WebError::Foreign.into_response());
     }
     let asset = request.uri().path().starts_with("/assets/");
     if safe && !asset && arrives(request.headers()) {
         let (parts, body) = request.into_parts();
         if Visit::read(&parts, &state, false).scope.is_none() {
-            return with_headers(again());
+            return finished(&state, again());
         }
-        return with_headers(next.run(Request::from_parts(parts, body)).await);
+        return finished(&state, next.run(Request::from_parts(parts, body)).await);
     }
-    with_headers(next.run(request).await)
+    finished(&state, next.run(request).await)
 }
 
 /// A browser that follows a link from another site leaves the same-site cookie away.
@@ -67,7 +75,11 @@ fn again() -> Response {
     (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], Html(body)).into_response()
 }
 
-fn with_headers(mut response: Response) -> Response {
+fn finished(state: &AppState, response: Response) -> Response {
+    let key = term::purpose(state.desk.view().purpose);
+    let said = |language, key| Words(language).t(key);
+    let purpose = key.map(|key| Bilingual::new(said(Language::Ja, key), said(Language::En, key)));
+    let mut response = error::marked(response, purpose);
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -434,6 +434,7 @@ async fn a_page_that_breaks_becomes_an_error_page_in_both_languages() {
     let answer = browser.get("/batches/BROKEN-1/trail").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(answer.body.contains("記録には影響ありません") && answer.body.contains("The record is not affected"));
+    assert!(answer.body.contains("製造記録ではありません"), "an error page of a demo is marked as one too");
     assert_eq!(browser.get("/batches/BROKEN-1").await.status, StatusCode::OK);
 }
 
