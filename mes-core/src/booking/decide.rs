@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     access::Rejection,
-    batch::{Batch, Lifecycle},
+    batch::Batch,
     booking::{Booking, BookingCommand, BookingEvent, BookingState, BookingWindow},
     clock::Timestamp,
     engine::MasterRecipe,
@@ -278,26 +278,11 @@ fn suite_fits(window: &BookingWindow, master: &MasterRecipe, suite: &Suite) -> R
     Ok(())
 }
 
-/// Until when a booking holds its suite and equipment; `None` when it holds nothing.
-fn held_until(booking: &Booking, ctx: &BookingContext<'_>) -> Option<Timestamp> {
-    match &booking.state {
-        BookingState::Requested | BookingState::Confirmed => Some(booking.window.until),
-        BookingState::Refused(_) | BookingState::Withdrawn => None,
-        BookingState::Issued(batch) => match ctx.batches.get(batch) {
-            // A batch that runs longer than planned keeps what it has; one that ended gives it back.
-            Some(batch) if matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution) => {
-                Some(booking.window.until.max(ctx.now.plus_ms(1)))
-            }
-            Some(batch) => Some(batch.execution_completed_at.or(batch.disposed_at).unwrap_or(booking.window.until)),
-            None => Some(booking.window.until),
-        },
-    }
-}
-
 /// The first other booking whose suite or equipment this window would take, with what it is.
 fn conflict(window: &BookingWindow, ctx: &BookingContext<'_>) -> Option<(BookingId, String)> {
     ctx.bookings.iter().filter(|(id, _)| *id != ctx.booking).find_map(|(id, other)| {
-        let held = BookingWindow { until: held_until(other, ctx)?, ..other.window.clone() };
+        let until = other.held_until(ctx.batches, ctx.now)?;
+        let held = BookingWindow { until, ..other.window.clone() };
         if !window.overlaps(&held) {
             return None;
         }

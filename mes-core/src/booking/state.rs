@@ -1,10 +1,11 @@
 //! The state of a booking.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    batch::Batch,
     clock::Timestamp,
     id::{BatchId, EquipmentId, EquipmentRole, PersonId, PhaseId, ProductId, RecipeId, SuiteId, TenantId},
     quantity::Bilingual,
@@ -79,4 +80,21 @@ pub struct Booking {
     pub requested_at: Timestamp,
     /// Where it stands.
     pub state: BookingState,
+}
+
+impl Booking {
+    /// Until when it holds its suite and equipment; `None` when it holds nothing. A batch that runs longer than planned keeps what
+    /// it has; one that ended gives it back.
+    pub fn held_until(&self, batches: &BTreeMap<BatchId, Arc<Batch>>, now: Timestamp) -> Option<Timestamp> {
+        let planned = self.window.until;
+        match &self.state {
+            BookingState::Requested | BookingState::Confirmed => Some(planned),
+            BookingState::Refused(_) | BookingState::Withdrawn => None,
+            BookingState::Issued(batch) => {
+                let Some(batch) = batches.get(batch) else { return Some(planned) };
+                let ended = batch.execution_completed_at.or(batch.disposed_at);
+                Some(ended.unwrap_or_else(|| planned.max(now.plus_ms(1))))
+            }
+        }
+    }
 }

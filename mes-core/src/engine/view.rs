@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Scope,
     batch::Batch,
-    booking::{Booking, BookingState},
+    booking::Booking,
     clock::Timestamp,
     engine::LinkState,
     historian::Sample,
@@ -111,30 +111,20 @@ impl View {
     /// When suites that a person may book are held for others: suite, from, until. It never says for whom (TEN-02, SOD-14).
     pub fn taken(&self, scope: &Scope) -> Vec<(SuiteId, Timestamp, Timestamp)> {
         let cut = self.cut(scope);
-        let holds = |booking: &Booking| {
-            matches!(booking.state, BookingState::Requested | BookingState::Confirmed | BookingState::Issued(_))
-        };
-        let foreign = self.bookings.iter().filter(|(id, booking)| holds(booking) && !cut.bookings.contains_key(*id));
-        let windows = foreign.map(|(_, booking)| &booking.window);
-        windows
-            .filter(|window| cut.facility.suites.contains_key(&window.suite))
-            .map(|window| (window.suite.clone(), window.from, window.until))
+        let foreign =
+            self.bookings.iter().filter(|(id, _)| !cut.bookings.contains_key(*id)).map(|(_, booking)| booking);
+        foreign
+            .filter(|booking| cut.facility.suites.contains_key(&booking.window.suite))
+            .filter_map(|booking| {
+                let until = booking.held_until(&self.batches, self.now)?;
+                Some((booking.window.suite.clone(), booking.window.from, until))
+            })
             .collect()
     }
 
-    /// The part of the view that a person may see (TEN-01, SOD-13, SOD-14): other tenants' things are not in it at all.
-    #[must_use]
-    pub fn cut(&self, scope: &Scope) -> Self {
-        let Some(tenants) = self.tenants_of(scope) else { return self.clone() };
+    /// The part of the facility that is theirs: their tenants, agreements, suites and people, and the equipment of their batches.
+    fn facility_of(&self, scope: &Scope, tenants: &[TenantId], equipment: &[&EquipmentId]) -> Facility {
         let mine = |tenant: &TenantId| tenants.contains(tenant);
-        let batches: BTreeMap<_, _> = self
-            .batches
-            .iter()
-            .filter(|(_, batch)| mine(batch.issued.owner()))
-            .map(|(id, batch)| (id.clone(), Arc::clone(batch)))
-            .collect();
-        let equipment: Vec<&EquipmentId> =
-            batches.values().flat_map(|b| b.issued.equipment.values().map(|e| &e.id)).collect();
         let mut facility = Facility { name: self.facility.name.clone(), ..Facility::default() };
         let full = &self.facility;
         facility.tenants =
@@ -160,6 +150,23 @@ impl View {
             .filter(|(id, _)| equipment.contains(id))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
+        facility
+    }
+
+    /// The part of the view that a person may see (TEN-01, SOD-13, SOD-14): other tenants' things are not in it at all.
+    #[must_use]
+    pub fn cut(&self, scope: &Scope) -> Self {
+        let Some(tenants) = self.tenants_of(scope) else { return self.clone() };
+        let mine = |tenant: &TenantId| tenants.contains(tenant);
+        let batches: BTreeMap<_, _> = self
+            .batches
+            .iter()
+            .filter(|(_, batch)| mine(batch.issued.owner()))
+            .map(|(id, batch)| (id.clone(), Arc::clone(batch)))
+            .collect();
+        let equipment: Vec<&EquipmentId> =
+            batches.values().flat_map(|b| b.issued.equipment.values().map(|e| &e.id)).collect();
+        let facility = self.facility_of(scope, &tenants, &equipment);
         Self {
             now: self.now,
             purpose: self.purpose,

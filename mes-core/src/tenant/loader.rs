@@ -65,12 +65,8 @@ pub fn read_facility(text: &str) -> Result<Vec<FacilityItem>, FacilityReadError>
     if text.len() > FACILITY_BYTES_MAX {
         return Err(FacilityReadError::TooLarge { bytes: text.len() });
     }
-    let file: FacilityFile = serde_saphyr::from_str(text).map_err(|error| {
-        let line = error.location().map_or_else(String::new, |at| format!("line {}: ", at.line()));
-        let said = error.to_string();
-        let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
-        FacilityReadError::Form { sentence: format!("{line}{}", first.trim_end_matches('.')) }
-    })?;
+    let file: FacilityFile =
+        serde_saphyr::from_str(text).map_err(|error| FacilityReadError::Form { sentence: sentence(&error, text) })?;
     let items: Vec<FacilityItem> = file
         .name
         .into_iter()
@@ -87,6 +83,18 @@ pub fn read_facility(text: &str) -> Result<Vec<FacilityItem>, FacilityReadError>
         Some(key) => Err(FacilityReadError::Twice { kind: key.kind, id: key.id }),
         None => Ok(items),
     }
+}
+
+/// Where it is, what is wrong, and what stands there.
+fn sentence(error: &serde_saphyr::Error, text: &str) -> String {
+    let said = error.to_string();
+    let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first).trim_end_matches('.');
+    let Some(at) = error.location() else { return first.to_owned() };
+    let line = usize::try_from(at.line()).unwrap_or(usize::MAX);
+    let stands = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim();
+    let place = if first.starts_with("line ") { String::new() } else { format!("line {line}: ") };
+    format!("{place}{first}, in `{stands}`")
 }
 
 #[cfg(test)]
@@ -109,6 +117,13 @@ mod tests {
         assert!(said.contains("line 3") && said.contains("nmae"), "{said}");
         let said = read_facility("tenants:\n  - id: \"TEN A\"\n    name: { ja: あ, en: A }\n").unwrap_err().to_string();
         assert!(said.contains("line 2") && said.contains("tenant id"), "{said}");
+    }
+
+    #[test]
+    fn an_error_shows_what_stands_there() {
+        let wrong = "suites:\n  - { id: SU-1, name: { ja: あ, en: A }, grade: B, places: two, qualified_until: x }\n";
+        let said = read_facility(wrong).unwrap_err().to_string();
+        assert!(said.starts_with("line 2 ") && said.contains("places: two"), "{said}");
     }
 
     #[test]
