@@ -171,12 +171,16 @@ pub struct Trend {
 
 /// The trends of all tags.
 pub(crate) fn trends(batch: &Batch, series: &[Series], purpose: Purpose) -> Vec<Trend> {
-    let times = series.iter().flat_map(|of| of.samples.first().into_iter().chain(of.samples.last()));
-    let times = times.map(|sample| sample.receive_time);
-    let span = times.fold(None, |span: Option<(Timestamp, Timestamp)>, at| {
-        Some(span.map_or((at, at), |(from, until)| (from.min(at), until.max(at))))
-    });
-    series.iter().map(|of| trend(batch, of, purpose, span)).collect()
+    series.iter().map(|of| trend(batch, of, purpose, span(series, &of.tag.equipment))).collect()
+}
+
+/// First and last sample of a piece of equipment: the time axis that all of its trends share.
+fn span(series: &[Series], equipment: &EquipmentId) -> Option<(Timestamp, Timestamp)> {
+    let mine = series.iter().filter(|of| of.tag.equipment == *equipment);
+    let times = mine.flat_map(|of| of.samples.first().into_iter().chain(of.samples.last()));
+    times.map(|sample| sample.receive_time).fold(None, |span, at| {
+        Some(span.map_or((at, at), |(from, until): (Timestamp, Timestamp)| (from.min(at), until.max(at))))
+    })
 }
 
 fn trend(batch: &Batch, of: &Series, purpose: Purpose, span: Option<(Timestamp, Timestamp)>) -> Trend {

@@ -283,7 +283,8 @@ pub(crate) fn value_source(source: &ValueSource) -> Bilingual {
         ValueSource::Calculated { expression, inputs } => {
             let inputs: Vec<String> = inputs.iter().map(|(item, value)| format!("{item} = {value}")).collect();
             let inputs = inputs.join(", ");
-            Bilingual::new(format!("計算: {expression}({inputs})"), format!("Calculated: {expression} ({inputs})"))
+            let text = format!("= {expression} [{inputs}]");
+            Bilingual::new(text.clone(), text)
         }
     }
 }

@@ -148,10 +148,10 @@ fn cover(record: &BatchRecord) -> Vec<Field> {
 fn exceptions(list: &[Exception], owner: &str) -> Value {
     let columns = [
         column("kind", 17, "種類", "Kind"),
-        column("at", 16, "日時", "When"),
+        column("at", 19, "日時", "When"),
         column("phase", 8, "工程", "Step"),
-        column("what", 48, "内容", "What"),
-        column("words", 30, "理由・記述", "Words"),
+        column("what", 46, "内容", "What"),
+        column("words", 31, "理由・記述", "Words"),
         column("standing", 18, "処置", "Standing"),
     ];
     let rows: Vec<Row> = list
@@ -185,7 +185,7 @@ fn audit(record: &BatchRecord) -> Value {
         column("reason", 38, "理由・記述", "Reason"),
         column("links", 15, "署名・逸脱", "Sign., dev."),
         column("review", 16, "重要度・照査", "Crit., review"),
-        column("hash", 13, "ハッシュ", "Hash, before"),
+        column("hash", 17, "ハッシュ", "Hash, before"),
     ];
     let rows: Vec<Row> = record.audit_trail.iter().map(|line| audit_row(line, &owner)).collect();
     let mut value = table(&columns, &rows, &owner);

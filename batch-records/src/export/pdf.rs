@@ -74,9 +74,12 @@ fn fonts() -> &'static Fonts {
     })
 }
 
-/// Whether a character can be printed; a line break can.
+/// Whether a character can be printed; a line break can. What steers without being seen (controls, joiners, changes of
+/// direction) cannot: it could make a line read otherwise than it was written.
 pub(crate) fn printable(c: char) -> bool {
-    c == '\n' || c == '\u{200b}' || fonts().list.iter().any(|font| font.info().coverage.contains(u32::from(c)))
+    let unseen = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let covered = || fonts().list.iter().any(|font| font.info().coverage.contains(u32::from(c)));
+    c == '\n' || (!c.is_control() && !unseen && covered())
 }
 
 /// Files in memory.
@@ -177,4 +180,45 @@ fn date(at: mes_core::clock::Timestamp) -> Option<PdfTimestamp> {
     let mut next = || numbers.next()?.parse::<u8>().ok();
     let date = Datetime::from_ymd_hms(year, next()?, next()?, next()?, next()?, next()?)?;
     PdfTimestamp::new_local(date, SHOWN_OFFSET_MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use typst::layout::{Frame, FrameItem};
+
+    use super::*;
+
+    /// The font that each character of a text is set in.
+    fn faces(frame: &Frame, out: &mut Vec<(char, String)>) {
+        for (_, item) in frame.items() {
+            match item {
+                FrameItem::Group(group) => faces(&group.frame, out),
+                FrameItem::Text(text) => {
+                    out.extend(text.text.chars().map(|c| (c, text.font.info().family.clone())));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_signs_for_at_least_and_at_most_do_not_come_from_the_font_that_swaps_them() {
+        let mut world = Memory::new(Vec::new()).unwrap();
+        let text = "#import \"cell.typ\": faces\n#set text(font: faces, fallback: false)\n≤ ≥ 保 ⁶ A";
+        world.sources.retain(|source| source.id() != world.main);
+        world.sources.push(Source::new(world.main, text.to_owned()));
+        let document = typst::compile::<PagedDocument>(&world).output.unwrap();
+        let mut found = Vec::new();
+        document.pages().iter().for_each(|page| faces(&page.frame, &mut found));
+        let face = |wanted: char| found.iter().find(|(c, _)| *c == wanted).map(|(_, face)| face.as_str());
+        assert_eq!((face('≤'), face('≥'), face('⁶')), (Some("DejaVu Sans"), Some("DejaVu Sans"), Some("DejaVu Sans")));
+        assert_eq!((face('保'), face('A')), (Some("BIZ UDPGothic"), Some("BIZ UDPGothic")));
+    }
+
+    #[test]
+    fn what_no_font_has_is_known_and_three_fonts_are_read() {
+        assert_eq!(fonts().list.len(), FONTS.len());
+        assert!(printable('髙') && printable('₂') && printable('\n'));
+        assert!(!['\u{1f9ec}', '\t', '\0', '\u{202e}', '\u{200b}'].into_iter().any(printable));
+    }
 }

@@ -39,7 +39,7 @@ pub(super) fn deviations(source: &Source) -> Section {
         key: "deviations",
         title: None,
         columns: vec![
-            column("id", 13, "番号", "Id"),
+            column("id", 16, "番号", "Id"),
             column("opened", 20, "発生・発見者", "Opened"),
             column("on", 22, "工程・項目", "Step, item"),
             column("cause", 34, "内容", "What"),
@@ -118,7 +118,7 @@ pub(super) fn corrections(source: &Source) -> Section {
             column("item", 34, "工程・項目", "Step, item"),
             column("old", 16, "訂正前", "Old value"),
             column("new", 16, "訂正後", "New value"),
-            column("version", 8, "版", "Version"),
+            column("version", 11, "版", "Version"),
             column("by", 22, "訂正者", "By"),
             column("reason", 36, "訂正理由", "Reason"),
         ],

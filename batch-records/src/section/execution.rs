@@ -202,13 +202,13 @@ fn value_columns() -> Vec<Column> {
     vec![
         column("item", 22, "項目", "Item"),
         column("set", 12, "指図値", "Set"),
-        column("value", 19, "実績値", "Actual"),
+        column("value", 18, "実績値", "Actual"),
         column("normal", 13, "管理幅", "Normal"),
-        column("acceptable", 13, "許容範囲", "Acceptable"),
-        column("verdict", 15, "判定", "Verdict"),
-        column("source", 18, "出所", "Source"),
-        column("by", 19, "作業者", "By"),
-        column("at", 18, "日時", "When"),
+        column("acceptable", 14, "許容範囲", "Acceptable"),
+        column("verdict", 14, "判定", "Verdict"),
+        column("source", 17, "出所", "Source"),
+        column("by", 21, "作業者", "By"),
+        column("at", 20, "日時", "When"),
     ]
 }
 
@@ -238,8 +238,11 @@ pub(super) fn instructions(source: &Source) -> Section {
             field("instruction", "指図", "Instruction", instruction(phase)),
             field("sign", "署名", "Signatures", Cell::bilingual(sign)),
         ]));
-        let rows: Vec<Row> =
-            item_rows(source, phase).into_iter().map(value_row).chain(conditions(source, phase)).collect();
+        let met: Vec<Row> = conditions(source, phase).collect();
+        if !met.is_empty() {
+            blocks.push(Block::Table { key: "conditions", title: None, columns: condition_columns(), rows: met });
+        }
+        let rows: Vec<Row> = item_rows(source, phase).into_iter().map(value_row).collect();
         if !rows.is_empty() {
             blocks.push(Block::Table { key: "values", title: None, columns: value_columns(), rows });
         }
@@ -272,19 +275,25 @@ fn conditions<'a>(source: &'a Source, phase: &'a Phase) -> impl Iterator<Item = 
         BatchEvent::ConditionMet { phase: of, evidence } if *of == phase.id => Some(Row::of(
             line,
             vec![
-                Cell::both("条件の成立", "Condition met"),
                 Cell::text(evidence.expression.clone()),
+                Cell::time(Some(evidence.since)),
                 readings(evidence),
-                Cell::Empty,
-                Cell::Empty,
-                Cell::both("成立", "Met"),
-                Cell::both(format!("{} から", evidence.since.shown()), format!("since {}", evidence.since.shown())),
                 line.actor(),
                 Cell::time(Some(line.at())),
             ],
         )),
         _ => None,
     })
+}
+
+fn condition_columns() -> Vec<Column> {
+    vec![
+        column("condition", 44, "成立した条件", "Condition met"),
+        column("since", 22, "成立の開始", "Held since"),
+        column("readings", 36, "成立時の値", "Readings then"),
+        column("by", 22, "判定", "Judged by"),
+        column("at", 22, "日時", "When"),
+    ]
 }
 
 fn readings(evidence: &ConditionEvidence) -> Cell {

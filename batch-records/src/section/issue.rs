@@ -115,7 +115,7 @@ fn approvals(source: &Source) -> Block {
             column("name", 24, "氏名", "Name"),
             column("role", 18, "役割", "Role"),
             column("at", 28, "日時", "When"),
-            column("hash", 10, "ハッシュ", "Hash"),
+            column("hash", 14, "ハッシュ", "Hash"),
         ],
         rows: rows.collect(),
     }

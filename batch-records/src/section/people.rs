@@ -29,13 +29,13 @@ pub(super) fn signature_rows(source: &Source, wanted: impl Fn(&Signature) -> boo
         columns: vec![
             column("name", 23, "署名者氏名・ID", "Printed name, id"),
             column("role", 16, "役割", "Role in effect"),
-            column("meaning", 13, "署名の意味", "Meaning"),
+            column("meaning", 15, "署名の意味", "Meaning"),
             column("at", 21, "署名日時", "Date and time"),
-            column("record", 26, "対象の記録・版", "Record, version"),
-            column("hash", 15, "ハッシュ", "Hash"),
+            column("record", 25, "対象の記録・版", "Record, version"),
+            column("hash", 16, "ハッシュ", "Hash"),
             column("method", 20, "認証方法", "Authenticated"),
             column("status", 14, "状態", "Status"),
-            column("reason", 20, "理由・コメント", "Reason"),
+            column("reason", 18, "理由・コメント", "Reason"),
         ],
         rows: rows.collect(),
     }
