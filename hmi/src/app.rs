@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use equipment_drivers::{DeviceConfig, DriverReport, Fleet, FleetOptions, Secret, Templates};
+use equipment_drivers::{DeviceConfig, DeviceTag, DriverReport, Fleet, FleetOptions, Secret, Templates};
 use mes_core::{
     access::{Policies, PoliciesError},
     clock::{Clock, Timestamp},
@@ -262,6 +262,16 @@ fn clock_of(engine: &Engine, config: &Config, start: &Start) -> Result<Clock, Ap
     }
 }
 
+/// A tag as the facility narrows it.
+fn device_tag(tag: &mes_core::tenant::Tag) -> DeviceTag {
+    DeviceTag {
+        name: tag.name.clone(),
+        unit: tag.unit.clone(),
+        range: tag.limits.range.clone(),
+        stale_after_s: tag.limits.stale_after_s,
+    }
+}
+
 struct Drivers {
     config: Config,
     clock: Clock,
@@ -281,7 +291,7 @@ impl Drivers {
                 device.unit_id = unit.link.unit_id;
                 device.user.clone_from(&unit.link.user);
                 device.secret = secrets.of(&unit.id).map(Secret::new);
-                device
+                device.with_tags(unit.tags.iter().map(device_tag).collect())
             })
             .collect();
         let mut seed = [0; 8];

@@ -10,8 +10,10 @@ use mes_core::{
     booking::{Booking, BookingState, BookingWindow, PlannedActivity},
     clock::{SHOWN_OFFSET_S, Timestamp},
     engine::View,
-    id::{EquipmentId, EquipmentRole, SuiteId, TenantId},
-    isa88::{CleanlinessGrade, EquipmentClass, Phase, PhaseKind, RecipeBody, SignOff},
+    id::{EquipmentId, EquipmentRole, PhaseId, SuiteId, TenantId},
+    isa88::{
+        CleanlinessGrade, EquipmentClass, EquipmentRequirement, Expression, Phase, PhaseKind, RecipeBody, SignOff,
+    },
     quantity::Bilingual,
     tenant::{Agreement, Facility, Manufacturer, Role},
 };
@@ -118,6 +120,12 @@ pub fn offer(view: &View, wish: &Wish<'_>) -> Result<BookingWindow, NoOffer> {
     let plan = named_plan(&spec).resolve(&problem).map_err(|error| broken(error.to_string()))?;
     let committed = Committed::new(problem, plan).map_err(|error| broken(error.to_string()))?;
     let mut batch = batch_spec("asked", wish.recipe, agreement, &view.facility);
+    if batch.routes.is_empty() {
+        return Err(refusal(
+            "取決めのスイートに、このレシピに必要な設備がありません。設備管理担当者に連絡してください。",
+            "No suite of your agreement has the equipment that this recipe needs. Contact the facility.",
+        ));
+    }
     batch.release = time.ceil(earliest);
     batch.due = time.floor(wish.latest);
     batch.deadline = Some(batch.due);
@@ -359,7 +367,18 @@ fn works(recipe: &RecipeBody) -> Vec<Work<'_>> {
     works
 }
 
-fn roles_used(phase: &Phase, recipe: &RecipeBody) -> BTreeSet<EquipmentRole> {
+/// Which equipment each phase uses.
+type Uses = BTreeMap<PhaseId, BTreeSet<EquipmentRole>>;
+
+fn uses_of(recipe: &RecipeBody) -> Uses {
+    recipe.phases().map(|phase| (phase.id.clone(), roles_used(phase))).collect()
+}
+
+fn uses(work: &Work<'_>, uses: &Uses, role: &EquipmentRole) -> bool {
+    work.phases.iter().any(|phase| uses.get(&phase.id).is_some_and(|roles| roles.contains(role)))
+}
+
+fn roles_used(phase: &Phase) -> BTreeSet<EquipmentRole> {
     let mut roles: BTreeSet<EquipmentRole> = phase.watch.iter().map(|watch| watch.tag.role.clone()).collect();
     match &phase.kind {
         PhaseKind::Record { items } | PhaseKind::Yield { items, .. } => {
@@ -367,8 +386,9 @@ fn roles_used(phase: &Phase, recipe: &RecipeBody) -> BTreeSet<EquipmentRole> {
         }
         PhaseKind::Set { points } => roles.extend(points.iter().map(|point| point.to.role.clone())),
         PhaseKind::Wait { condition, .. } => {
-            let named = recipe.equipment.iter().filter(|need| condition.contains(&format!("{}.", need.role)));
-            roles.extend(named.map(|need| need.role.clone()));
+            // The recipe was checked when it was submitted; what cannot be parsed names no role.
+            let tags = Expression::parse(condition).map(|parsed| parsed.tags().clone()).unwrap_or_default();
+            roles.extend(tags.into_iter().map(|tag| tag.role));
         }
         PhaseKind::Instruction
         | PhaseKind::Calculate { .. }
@@ -392,42 +412,45 @@ fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &F
         })
         .collect();
     let last = activities.len().saturating_sub(1);
-    let equipment_holds = recipe
-        .equipment
-        .iter()
-        .filter_map(|need| {
-            let uses = |work: &Work<'_>| work.phases.iter().any(|phase| roles_used(phase, recipe).contains(&need.role));
-            let first = works.iter().position(uses)?;
-            let until = works.iter().rposition(uses).map_or(last, |at| (at + 1).min(last));
-            Some(EquipmentHoldSpec { pools: units_of(facility, agreement, need.class), units: 1, first, last: until })
-        })
-        .collect();
+    let roles = uses_of(recipe);
+    let holds_in = |suite: &SuiteId| -> Vec<EquipmentHoldSpec> {
+        let hold = |need: &EquipmentRequirement| {
+            let used = |work: &Work<'_>| uses(work, &roles, &need.role);
+            let first = works.iter().position(used)?;
+            let until = works.iter().rposition(used).map_or(last, |at| (at + 1).min(last));
+            Some(EquipmentHoldSpec { pools: units_of(facility, suite, need.class), units: 1, first, last: until })
+        };
+        recipe.equipment.iter().filter_map(hold).collect()
+    };
+    // A vessel stands in one suite: each suite is a route of its own, with the vessels that stand in it.
+    let route = |suite: &SuiteId| RouteSpec {
+        name: suite.to_string(),
+        cost: 0,
+        activities: activities.clone(),
+        suite_holds: vec![SuiteHoldSpec {
+            classes: if recipe.header.viral { vec!["viral".to_owned()] } else { Vec::new() },
+            grade_min: Some(grade(recipe.header.suite_grade)),
+            suites: vec![suite.to_string()],
+            first: 0,
+            last,
+            shared: false,
+        }],
+        equipment_holds: holds_in(suite),
+    };
+    let equipped = |suite: &&SuiteId| holds_in(suite).iter().all(|hold| !hold.pools.is_empty());
     BatchSpec {
         id: id.to_owned(),
         tenant: agreement.tenant.to_string(),
         family: agreement.tenant.to_string(),
         weight: 1,
         drop_penalty: None,
-        routes: vec![RouteSpec {
-            name: "recipe".to_owned(),
-            cost: 0,
-            activities,
-            suite_holds: vec![SuiteHoldSpec {
-                classes: if recipe.header.viral { vec!["viral".to_owned()] } else { Vec::new() },
-                grade_min: Some(grade(recipe.header.suite_grade)),
-                suites: agreement.suites.iter().map(ToString::to_string).collect(),
-                first: 0,
-                last,
-                shared: false,
-            }],
-            equipment_holds,
-        }],
+        routes: agreement.suites.iter().filter(equipped).map(route).collect(),
         ..BatchSpec::default()
     }
 }
 
-fn units_of(facility: &Facility, agreement: &Agreement, class: EquipmentClass) -> Vec<String> {
-    let fits = |unit: &&mes_core::tenant::Equipment| unit.class == class && agreement.suites.contains(&unit.suite);
+fn units_of(facility: &Facility, suite: &SuiteId, class: EquipmentClass) -> Vec<String> {
+    let fits = |unit: &&mes_core::tenant::Equipment| unit.class == class && unit.suite == *suite;
     facility.equipment.values().filter(fits).map(|unit| unit.id.to_string()).collect()
 }
 
@@ -436,25 +459,23 @@ fn committed_spec(id: &str, booking: &Booking, view: &View, time: &Translation) 
     let agreement = view.facility.agreement_for(&booking.tenant, &booking.product)?;
     let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
     let mut batch = batch_spec(id, recipe, agreement, &view.facility);
-    let route = batch.routes.first_mut()?;
+    let name = booking.window.suite.to_string();
+    let route = batch.routes.iter().find(|route| route.name == name)?;
     let starts: Vec<Option<Slot>> = booking.window.activities.iter().map(|a| Some(time.floor(a.from))).collect();
     if starts.len() != route.activities.len() {
         return None;
     }
+    let roles = uses_of(recipe);
     let equipment = recipe
         .equipment
         .iter()
-        .filter(|need| recipe.phases().any(|phase| roles_used(phase, recipe).contains(&need.role)))
+        .filter(|need| roles.values().any(|used| used.contains(&need.role)))
         .map(|need| booking.window.equipment.get(&need.role).map(EquipmentId::to_string))
         .collect();
     batch.release = starts.iter().flatten().min().copied().unwrap_or(0);
     batch.due = time.ceil(booking.window.until);
-    batch.commitment = Some(CommitmentSpec {
-        route: "recipe".to_owned(),
-        starts,
-        suites: vec![Some(booking.window.suite.to_string())],
-        equipment,
-    });
+    batch.commitment =
+        Some(CommitmentSpec { route: name, starts, suites: vec![Some(booking.window.suite.to_string())], equipment });
     Some(batch)
 }
 
@@ -483,7 +504,7 @@ fn window(
     batch: &BatchSpec,
     placement: &NamedPlacement,
 ) -> Option<BookingWindow> {
-    let route = batch.routes.first()?;
+    let route = batch.routes.iter().find(|route| Some(&route.name) == placement.route.as_ref())?;
     let works = works(recipe);
     let activities: Vec<PlannedActivity> = works
         .iter()
@@ -494,9 +515,8 @@ fn window(
             Some(PlannedActivity { phase, from: time.at(*start), until: time.at(start + activity.duration) })
         })
         .collect();
-    let used = recipe.equipment.iter().filter(|need| {
-        works.iter().any(|work| work.phases.iter().any(|phase| roles_used(phase, recipe).contains(&need.role)))
-    });
+    let roles = uses_of(recipe);
+    let used = recipe.equipment.iter().filter(|need| roles.values().any(|used| used.contains(&need.role)));
     let equipment = used
         .zip(&placement.equipment)
         .filter_map(|(need, unit)| Some((need.role.clone(), unit.parse().ok()?)))
