@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    checkpointing,
+    checkpointing::Checkpointer,
     config::Config,
     device_secrets::{DeviceSecrets, SecretsError},
     engine_task::{self, Writer},
@@ -102,6 +102,8 @@ pub struct App {
     pub store: Arc<SqliteStore>,
     /// Signs checkpoints and packages.
     pub key: Arc<FacilityKey>,
+    /// Makes checkpoints.
+    pub checkpointer: Arc<Checkpointer>,
     /// The policies, for pages that hide what cannot be done.
     pub policies: Arc<Policies>,
     tasks: Vec<JoinHandle<()>>,
@@ -136,8 +138,10 @@ impl App {
             enter(&writer, opened).await?;
         }
         enter(&writer, Note::Started { wall_time: Clock::system_now() }).await?;
+        let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&store), Arc::clone(&key), writer.clone()));
+        let tasks = Vec::new();
         let mut app =
-            Self { config, clock, writer, store, key, policies, tasks: Vec::new(), writer_task, fleet, report };
+            Self { config, clock, writer, store, key, checkpointer, policies, tasks, writer_task, fleet, report };
         app.start_tasks().await?;
         if start.drivers {
             app.run_drivers().await?;
@@ -147,9 +151,7 @@ impl App {
 
     async fn start_tasks(&mut self) -> Result<(), AppError> {
         let every = Duration::from_secs(self.config.checkpoint_s.max(1));
-        let checkpoints =
-            checkpointing::run(self.writer.clone(), Arc::clone(&self.store), Arc::clone(&self.key), every);
-        self.tasks.push(tokio::spawn(checkpoints));
+        self.tasks.push(tokio::spawn(Arc::clone(&self.checkpointer).run(every)));
         let mut sealing = Sealing::resume(&self.store, &self.writer.view()).await?;
         let (writer, store) = (self.writer.clone(), Arc::clone(&self.store));
         let mut views = writer.views();
@@ -207,9 +209,10 @@ impl App {
             task.abort();
             let _ = task.await;
         }
-        if let Err(error) = checkpointing::checkpoint(&self.store, &self.key, &self.writer.view()).await {
+        if let Err(error) = self.checkpointer.make().await {
             tracing::error!(error = &error as &dyn std::error::Error, "no last checkpoint");
         }
+        drop(self.checkpointer);
         drop(self.writer);
         let _ = self.writer_task.await;
     }

@@ -1,4 +1,4 @@
-//! Signs checkpoints: by the clock, not by activity, and at each release. It runs outside of `step`.
+//! Signs checkpoints: by the clock, not by activity, at each release, and for each package. It runs outside of `step`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,41 +8,61 @@ use mes_core::{
     journal::FacilityKey,
     store::{Issuer, MadeCheckpoint, SqliteStore, StoreError, make_checkpoint},
 };
+use tokio::sync::Mutex;
 
-/// Signs a checkpoint over everything that is durable now.
-pub async fn checkpoint(store: &SqliteStore, key: &FacilityKey, view: &View) -> Result<MadeCheckpoint, StoreError> {
-    let name = view.facility.name.as_ref().map_or("facility", |name| name.name.en.as_str());
-    let mut seed = [0; 32];
-    crate::random::fill(&mut seed);
-    make_checkpoint(store, Issuer { key, facility: name, purpose: view.purpose }, view.now, seed).await
+use crate::engine_task::Writer;
+
+/// Makes the facility's checkpoints, one at a time.
+pub struct Checkpointer {
+    store: Arc<SqliteStore>,
+    key: Arc<FacilityKey>,
+    writer: Writer,
+    one_at_a_time: Mutex<()>,
 }
 
-/// Signs one every `every`, and one whenever a batch was disposed of.
-pub async fn run(writer: crate::engine_task::Writer, store: Arc<SqliteStore>, key: Arc<FacilityKey>, every: Duration) {
-    let mut views = writer.views();
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut disposed = 0;
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            changed = views.changed() => {
-                if changed.is_err() {
-                    break;
+impl Checkpointer {
+    /// Over a store, with the facility's key.
+    pub fn new(store: Arc<SqliteStore>, key: Arc<FacilityKey>, writer: Writer) -> Self {
+        Self { store, key, writer, one_at_a_time: Mutex::new(()) }
+    }
+
+    /// Signs a checkpoint over everything that is durable now.
+    pub async fn make(&self) -> Result<MadeCheckpoint, StoreError> {
+        let _alone = self.one_at_a_time.lock().await;
+        let view = self.writer.view();
+        let facility = view.facility.name.as_ref().map_or("facility", |name| name.name.en.as_str());
+        let mut seed = [0; 32];
+        crate::random::fill(&mut seed);
+        let issuer = Issuer { key: &self.key, facility, purpose: view.purpose };
+        make_checkpoint(self.store.as_ref(), issuer, view.now, seed).await
+    }
+
+    /// Signs one every `every`, and one whenever a batch was disposed of, until the writer stops.
+    pub async fn run(self: Arc<Self>, every: Duration) {
+        let mut views = self.writer.views();
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut disposed = 0;
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                changed = views.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let now = disposed_batches(&views.borrow_and_update());
+                    if now == disposed {
+                        continue;
+                    }
+                    disposed = now;
                 }
-                let now = disposed_batches(&views.borrow_and_update());
-                if now == disposed {
-                    continue;
-                }
-                disposed = now;
             }
-        }
-        let view = writer.view();
-        if let Err(error) = checkpoint(&store, &key, &view).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "no checkpoint could be signed; the next attempt follows"
-            );
+            if let Err(error) = self.make().await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "no checkpoint could be signed; the next attempt follows"
+                );
+            }
         }
     }
 }

@@ -1,21 +1,32 @@
 //! A batch's record and evidence package, gathered from the store: entries, sealed samples, proofs, checkpoint. The rendering is
 //! `batch-records`' own; the hash of everything that leaves is entered before it is handed out.
 
-use batch_records::{BatchRecord, export::pdf};
+use std::sync::Arc;
+
+use batch_records::{
+    BatchRecord, EarlierCheckpoint, EntryProof, GrowthProof, LogProof,
+    export::{
+        package::{self, PackageInput},
+        pdf,
+    },
+};
 use mes_core::{
     access::{Action, Rejection, Resource, Scope},
     batch::{Batch, BatchCommand, ExportedFile},
     engine::{Act, Command, Input, samples_stream},
     historian::ChunkRef,
     id::BatchId,
-    journal::{Entry, Event, Owner, SamplesEvent, StreamId, StreamKind, encode::sha256},
-    store::{PAGE_ROWS_MAX, Store},
+    journal::{Entry, Event, Owner, SamplesEvent, SignedNote, StreamId, StreamKind, encode::sha256},
+    store::{MadeCheckpoint, PAGE_ROWS_MAX, Store, checkpoint_tree, consistency, inclusion},
 };
 
 use crate::{
     app::App,
     desk::{failed, stopping},
 };
+
+/// Earlier checkpoints to which a package is tied, the newest ones.
+const EARLIER_MAX: u64 = 100;
 
 /// Everything that the record of a batch draws on.
 pub(crate) struct Material {
@@ -111,10 +122,68 @@ pub async fn record_pdf(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8
     Ok(bytes)
 }
 
-/// The evidence package of a batch.
+/// The evidence package of a batch, under a checkpoint of its own.
 pub async fn package(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8>, Rejection> {
     permitted(app, scope, id)?;
     let material = gather(app, id).await?;
-    let _ = (material, scope);
-    Err(Rejection::not_found())
+    let made = app.checkpointer.make().await.map_err(failed)?;
+    let log = log_proof(app, &material, &made).await?;
+    let earlier = earlier(app, &material.owner, &made, log.head.leaf.size).await?;
+    let checkpoint = SignedNote::parse(&made.record.note).map_err(failed)?;
+    let (key, at) = (Arc::clone(&app.key), app.clock.now());
+    let built = tokio::task::spawn_blocking(move || {
+        let public = key.public();
+        let input = PackageInput {
+            entries: &material.entries,
+            chunks: &material.chunks,
+            checkpoint: &checkpoint,
+            logs: vec![log],
+            earlier,
+            key: &public,
+            left_out: Vec::new(),
+            made: at,
+            sign: &|text| SignedNote::sign(text, &key),
+        };
+        package::build(&input).map_err(failed)
+    });
+    let package = built.await.map_err(failed)??;
+    let files = vec![
+        ExportedFile { name: package.file_name, sha256: package.sha256 },
+        ExportedFile { name: "record.pdf".to_owned(), sha256: package.pdf_sha256 },
+    ];
+    note(app, scope, id, files).await?;
+    Ok(package.bytes)
+}
+
+/// That every entry stands in its owner's log, and that log under the checkpoint.
+async fn log_proof(app: &App, material: &Material, made: &MadeCheckpoint) -> Result<LogProof, Rejection> {
+    let head = made.tree.prove(&material.owner).map_err(failed)?;
+    let size = head.leaf.size;
+    let mut entries = Vec::new();
+    for entry in &material.entries {
+        let seq = entry.envelope.owner_seq;
+        let path = inclusion(app.store.as_ref(), &material.owner, seq, size).await.map_err(failed)?;
+        entries.push(EntryProof { seq, path });
+    }
+    Ok(LogProof { head, entries })
+}
+
+/// That the owner's log only grew since the checkpoints that the reader may have kept.
+async fn earlier(
+    app: &App,
+    owner: &Owner,
+    made: &MadeCheckpoint,
+    size: u64,
+) -> Result<Vec<EarlierCheckpoint>, Rejection> {
+    let after = made.record.number.saturating_sub(EARLIER_MAX + 1);
+    let records = app.store.checkpoints(after, PAGE_ROWS_MAX).await.map_err(failed)?;
+    let mut earlier = Vec::new();
+    for record in records.iter().filter(|record| record.number < made.record.number) {
+        let tree = checkpoint_tree(app.store.as_ref(), record).await.map_err(failed)?;
+        // Before the owner's first entry there is no head to tie to.
+        let Ok(head) = tree.prove(owner) else { continue };
+        let path = consistency(app.store.as_ref(), owner, head.leaf.size, size).await.map_err(failed)?;
+        earlier.push(EarlierCheckpoint { checkpoint: record.note.clone(), logs: vec![GrowthProof { head, path }] });
+    }
+    Ok(earlier)
 }

@@ -1,8 +1,19 @@
 //! `mes verify`: evidence packages, with no server and no secret.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
+use anyhow::Context;
+use batch_records::verify::{Status, VerifyOptions, verify_file};
 use clap::Args;
+use mes_core::{
+    journal::{FacilityPublicKey, SignedNote},
+    quantity::Language,
+};
+
+use super::FAILED;
 
 /// Verify evidence packages.
 #[derive(Debug, Args)]
@@ -23,6 +34,39 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("{:?}", self.packages)
+        let language = match self.lang.as_str() {
+            "en" => Language::En,
+            "ja" => Language::Ja,
+            other => anyhow::bail!("--lang {other}: use en or ja"),
+        };
+        let keys = match &self.key {
+            Some(path) => vec![FacilityPublicKey::load(path)?],
+            None => Vec::new(),
+        };
+        let since = match &self.since {
+            Some(path) => Some(checkpoint(path)?),
+            None => None,
+        };
+        let options = VerifyOptions { keys: &keys, since: since.as_ref(), render_pdf: true };
+        let mut worst = 0;
+        for package in &self.packages {
+            let report = verify_file(package, &options);
+            println!("== {}", package.display());
+            println!("{}", report.text(language));
+            worst = worst.max(severity(report.status));
+        }
+        Ok(ExitCode::from(STATUSES.get(worst).map_or(FAILED, |status| status.code())))
     }
+}
+
+/// From best to worst; the worst of all packages is the exit status.
+const STATUSES: [Status; 4] = [Status::Verified, Status::SignerNotEstablished, Status::Failed, Status::Unreadable];
+
+fn severity(status: Status) -> usize {
+    STATUSES.iter().position(|known| *known == status).unwrap_or(STATUSES.len())
+}
+
+fn checkpoint(path: &Path) -> anyhow::Result<SignedNote> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    SignedNote::parse(&text).with_context(|| format!("{} is not a checkpoint", path.display()))
 }

@@ -34,8 +34,9 @@ use crate::{
     web::port::{DemoInfo, DemoLogin},
 };
 
-/// Facility seconds per wall second while batches merely incubate or scripted people work.
-pub const RATE_FAST: u32 = 3_600;
+/// Facility seconds per wall second while batches merely incubate or scripted people work: devices are sampled every half
+/// second, so that a sampling interval spans one facility hour.
+pub const RATE_FAST: u32 = 7_200;
 /// Facility seconds per wall second while the viewer is expected to act.
 pub const RATE_VIEWER: u32 = 60;
 
