@@ -26,10 +26,10 @@ impl Serve {
         let config = config(&self.config)?;
         // The port before the database: nothing was changed when it is in use.
         let listener = server::bind(config.listen).await?;
+        let address = listener.local_addr().context("the address of the web server")?;
         let app = Arc::new(App::open(config, Start { facility_time: None, drivers: true }).await?);
         println!(
-            "Serving on http://{}/ — the facility's key has the fingerprint {}",
-            app.config.listen,
+            "Serving on http://{address}/ — the facility's key has the fingerprint {}",
             app.key.public().fingerprint()
         );
         let socket = tokio::spawn(admin::listen(Arc::clone(&app)));

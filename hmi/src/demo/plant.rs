@@ -64,6 +64,11 @@ impl SimulatedPlant {
         Ok(true)
     }
 
+    /// The simulator of a device, for tests that make it misbehave.
+    pub fn unit(&self, equipment: &EquipmentId) -> Option<&SimHandle> {
+        self.units.get(equipment)
+    }
+
     /// All devices.
     pub fn equipment(&self) -> impl Iterator<Item = &EquipmentId> {
         self.units.keys()
