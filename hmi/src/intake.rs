@@ -490,8 +490,8 @@ fn named_plan(spec: &ProblemSpec) -> NamedPlan {
                 batch: batch.id.clone(),
                 route: Some(commitment.route.clone()),
                 starts: commitment.starts.iter().copied().flatten().collect(),
-                suites: commitment.suites.iter().cloned().flatten().collect(),
-                equipment: commitment.equipment.iter().cloned().flatten().collect(),
+                suites: commitment.suites.iter().flatten().cloned().collect(),
+                equipment: commitment.equipment.iter().flatten().cloned().collect(),
             })
         })
         .collect();

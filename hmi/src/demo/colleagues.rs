@@ -32,7 +32,7 @@ pub struct Team {
 
 /// What one of them does next.
 #[derive(Debug, Clone, PartialEq)]
-pub enum NextAct {
+pub(crate) enum NextAct {
     /// A command without a signature.
     Command(PersonId, BatchCommand),
     /// A signature; the runner shows the statement and signs it.
@@ -43,7 +43,7 @@ pub enum NextAct {
 
 /// What the script holds in store for a batch.
 #[derive(Debug, Clone, Default)]
-pub struct Script {
+pub(crate) struct Script {
     /// A phase that is left to the viewer.
     pub left_to_viewer: Option<PhaseId>,
     /// An item that is recorded with this value instead of its target.
@@ -68,7 +68,7 @@ pub fn team(manufacturer: Manufacturer) -> Result<Team, mes_core::id::IdError> {
 }
 
 /// What the colleagues do next about a batch, if anything.
-pub fn next_act(batch: &Batch, team: &Team, script: &Script) -> Option<NextAct> {
+pub(crate) fn next_act(batch: &Batch, team: &Team, script: &Script) -> Option<NextAct> {
     match batch.lifecycle {
         Lifecycle::Issued | Lifecycle::InExecution => {
             if batch.state == State::Held {
@@ -143,7 +143,7 @@ fn execute(batch: &Batch, team: &Team, script: &Script) -> Option<NextAct> {
             Some(NextAct::Sign(team.checker.clone(), Subject::Corrections(id), Meaning::Verified, None))
         }
         PhaseStatus::Running => match work(batch, phase, script) {
-            Work::Do(command) => by_operator(command),
+            Work::Do(command) => by_operator(*command),
             Work::Wait => None,
             Work::Done if phase.sign == SignOff::None => by_operator(BatchCommand::CompletePhase { phase: id }),
             Work::Done => Some(NextAct::Sign(team.operator.clone(), Subject::Phase(id), Meaning::Performed, None)),
@@ -152,7 +152,7 @@ fn execute(batch: &Batch, team: &Team, script: &Script) -> Option<NextAct> {
 }
 
 enum Work {
-    Do(BatchCommand),
+    Do(Box<BatchCommand>),
     Wait,
     Done,
 }
@@ -160,7 +160,13 @@ enum Work {
 fn work(batch: &Batch, phase: &Phase, script: &Script) -> Work {
     let Some(run) = batch.phases.get(&phase.id) else { return Work::Wait };
     let record = |item: &ItemId, value: Entered, reason: Option<String>| {
-        Work::Do(BatchCommand::Record { phase: phase.id.clone(), item: item.clone(), value, performer: None, reason })
+        Work::Do(Box::new(BatchCommand::Record {
+            phase: phase.id.clone(),
+            item: item.clone(),
+            value,
+            performer: None,
+            reason,
+        }))
     };
     match &phase.kind {
         PhaseKind::Instruction | PhaseKind::Calculate { .. } => Work::Done,
@@ -186,7 +192,7 @@ fn work(batch: &Batch, phase: &Phase, script: &Script) -> Work {
         },
         PhaseKind::Set { points } => {
             if points.iter().any(|point| !run.writes.contains_key(&point.item)) {
-                Work::Do(BatchCommand::ApplySetPoints { phase: phase.id.clone() })
+                Work::Do(Box::new(BatchCommand::ApplySetPoints { phase: phase.id.clone() }))
             } else if run.writes.values().all(|write| write.outcome.is_some()) {
                 Work::Done
             } else {
@@ -225,7 +231,7 @@ fn typical(parameter: &Parameter) -> Decimal {
 }
 
 /// The batch that is left to the viewer stands at its phase and somebody must act there.
-pub fn waits_for_viewer(batch: &Batch, script: &Script) -> bool {
+pub(crate) fn waits_for_viewer(batch: &Batch, script: &Script) -> bool {
     let Some(phase) = &script.left_to_viewer else { return false };
     batch.phases.get(phase).is_some_and(|run| match run.status {
         PhaseStatus::Ready | PhaseStatus::Running | PhaseStatus::AwaitingVerification => true,
@@ -234,7 +240,7 @@ pub fn waits_for_viewer(batch: &Batch, script: &Script) -> bool {
 }
 
 /// Whether a batch merely incubates: its running phase waits for the equipment and for nobody.
-pub fn merely_incubates(batch: &Batch) -> bool {
+pub(crate) fn merely_incubates(batch: &Batch) -> bool {
     let recipe = &batch.issued.recipe;
     recipe.phases().any(|phase| {
         matches!(phase.kind, PhaseKind::Wait { .. })

@@ -210,7 +210,7 @@ fn new_signature() -> Result<mes_core::id::SignatureId, CastError> {
 
 /// Lets the colleagues work until the facility stops. A refused act is tried again when its batch has changed, or after a while:
 /// what was refused is in the record.
-pub async fn run(demo: Arc<Demo>, app: Arc<App>) {
+pub(crate) async fn run(demo: Arc<Demo>, app: Arc<App>) {
     let cast = Cast::new(Arc::clone(&app), demo.passwords.clone());
     let mut views = app.writer.views();
     let mut refused: BTreeMap<BatchId, (u64, Instant)> = BTreeMap::new();
