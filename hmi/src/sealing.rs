@@ -3,7 +3,10 @@
 //!
 //! What was sealed is read back from the journal at the start; this file keeps no record of its own.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mes_core::{
     batch::{Batch, Lifecycle},
@@ -24,6 +27,8 @@ use crate::engine_task::Writer;
 pub const PERIOD_S: i64 = 3_600;
 /// Samples on their way when an occupancy ends are awaited this long, in milliseconds of facility time per unit of clock rate.
 const SETTLE_MS: i64 = 500;
+/// After the end of an occupancy, late samples are looked for once, this much later, in milliseconds per unit of clock rate.
+const SUPPLEMENT_MS: i64 = 800;
 
 /// Why samples could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,8 @@ pub enum SealingError {
 #[derive(Default)]
 pub struct Sealing {
     sealed: BTreeMap<(BatchId, EquipmentId), Timestamp>,
+    /// Occupancies that were looked through for late samples after their end.
+    looked_through: BTreeSet<(BatchId, EquipmentId)>,
 }
 
 impl Sealing {
@@ -64,7 +71,7 @@ impl Sealing {
                 }
             }
         }
-        Ok(Self { sealed })
+        Ok(Self { sealed, looked_through: BTreeSet::new() })
     }
 
     /// Seals every period that is due in this view.
@@ -87,8 +94,39 @@ impl Sealing {
                     self.sealed.insert(key.clone(), until);
                     from = until;
                 }
+                self.supplement(writer, store, view, (id, batch), &unit.id).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Samples that were written after their period was sealed form a supplement of the occupancy, once it has ended.
+    async fn supplement(
+        &mut self,
+        writer: &Writer,
+        store: &Arc<SqliteStore>,
+        view: &View,
+        (id, batch): (&BatchId, &Batch),
+        unit: &EquipmentId,
+    ) -> Result<(), SealingError> {
+        let Some(end) = batch.execution_completed_at else { return Ok(()) };
+        let until = end.plus_ms(1);
+        let key = (id.clone(), unit.clone());
+        let complete = self.sealed.get(&key).is_some_and(|sealed| *sealed >= until);
+        let settled = view.now.plus_ms(-SUPPLEMENT_MS.saturating_mul(i64::from(view.rate))) >= until;
+        if !complete || !settled || batch.disposed_at.is_some() || self.looked_through.contains(&key) {
+            return Ok(());
+        }
+        let period =
+            Period { batch: id.clone(), equipment: unit.clone(), from: batch.issued_at, until, supplement: true };
+        let late = view.readings.keys().filter(|tag| tag.equipment == *unit);
+        for tag in late {
+            if !store.tail(tag, period.from, period.until).await?.is_empty() {
+                self.seal_one(writer, store, period, view).await?;
+                break;
+            }
+        }
+        self.looked_through.insert(key);
         Ok(())
     }
 
