@@ -10,8 +10,8 @@ use crate::{
     tenant::{self, EquipmentEvent, FacilityEvent, PersonEvent, Role},
 };
 
-/// Fastest facility time, in facility seconds per wall second.
-pub const RATE_MAX: u32 = 3_600;
+/// Fastest rate of facility time: at a sampling interval of half a second one interval spans one facility hour.
+pub const RATE_MAX: u32 = 7_200;
 
 /// Entries, or the rule that said no.
 pub(super) type Decision = Result<Vec<EntryId>, Rejection>;
