@@ -12,7 +12,7 @@ mod signer;
 use std::{collections::BTreeMap, fs, path::Path};
 
 use mes_core::{
-    journal::{Checkpoint, Entry, FacilityPublicKey, LogHead, Owner, SignedNote},
+    journal::{Checkpoint, Entry, FacilityPublicKey, KeyError, LogHead, Owner, SignedNote},
     quantity::Bilingual,
 };
 
@@ -97,6 +97,18 @@ const STEPS: [Step; 13] = [
     ("以前のチェックポイントとの整合", "Consistency with the earlier checkpoints in the package", entries::earlier),
     ("手元のチェックポイントとの整合", "Consistency with your own checkpoint", entries::since),
 ];
+
+/// Reads the public keys in a text: one `facility.pub`, or a pinned list of several, one PEM block after the other.
+///
+/// # Errors
+/// When a block is not a public key, or there is none; `source` names the text.
+pub fn read_keys(text: &str, source: &str) -> Result<Vec<FacilityPublicKey>, KeyError> {
+    const END: &str = "-----END PUBLIC KEY-----";
+    let blocks = text.split_inclusive(END).filter(|block| !block.trim().is_empty());
+    let keys =
+        blocks.map(|block| FacilityPublicKey::parse(block.trim_start(), source)).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() { Err(KeyError::NotPublic(source.to_owned())) } else { Ok(keys) }
+}
 
 /// Verifies a package.
 pub fn verify(package: &[u8], options: &VerifyOptions<'_>) -> Report {

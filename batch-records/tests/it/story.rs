@@ -531,6 +531,14 @@ impl Story {
         self.wait(MIN);
         self.batch(person(OP), BatchEvent::Commented { phase: None, text: Some(text.into()) });
     }
+    /// Issued, prepared and started; no samples yet.
+    pub(crate) fn begun() -> Self {
+        let mut story = Self::new();
+        story.beginnings();
+        story.preparation();
+        story.comment("撹拌槽の外観に異常なし。");
+        story
+    }
     /// Up to the quality review.
     pub(crate) fn reviewed() -> Self {
         let mut story = Self::new();
