@@ -121,7 +121,7 @@ fn a_journal_is_opened_first_and_once_and_a_production_journal_runs_in_real_time
     assert_eq!(bench.act("kobayashi", Command::SetRate { rate: 60 }).unwrap_err().rule, "DI-13");
     let mut demo = Bench::with_facility();
     assert!(demo.act("kobayashi", Command::SetRate { rate: 0 }).is_err());
-    assert!(demo.act("kobayashi", Command::SetRate { rate: 3_601 }).is_err());
+    assert!(demo.act("kobayashi", Command::SetRate { rate: 7_201 }).is_err());
     assert!(demo.act("sato", Command::SetRate { rate: 60 }).is_err());
     demo.act("kobayashi", Command::SetRate { rate: 3_600 }).unwrap();
     assert_eq!(demo.engine.rate(), 3_600);
