@@ -462,3 +462,7 @@ change-approve = Approve change { $change }
 performer = Performer
 items-remain = Still to do here: { $count }
 session-over = Your session has ended. Log in again.
+demo-performer = Performer:
+demo-checker = Second checker:
+demo-log-in-as = Log in as:
+by-hand = Enter by hand (when the instrument cannot be read)

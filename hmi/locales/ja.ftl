@@ -462,3 +462,7 @@ change-approve = 変更 { $change } を承認
 performer = 実施者
 items-remain = 残り { $count } 項目
 session-over = ログインの有効時間が過ぎました。もう一度ログインしてください。
+demo-performer = 実施者:
+demo-checker = 確認者:
+demo-log-in-as = ログイン:
+by-hand = 手で入力(計器から取り込めないとき)

@@ -31,7 +31,12 @@ pub async fn serve(
     desk: Arc<dyn Desk>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let router = web::router(AppState::new(desk, false));
+    let state = AppState::new(desk, false);
+    let router = web::router(state.clone());
+    let stop = async move {
+        stop.await;
+        state.close();
+    };
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

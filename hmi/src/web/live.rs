@@ -67,6 +67,7 @@ struct Watcher {
     ticks: watch::Receiver<u64>,
     fresh: bool,
     over: bool,
+    closing: watch::Receiver<bool>,
 }
 
 impl Watcher {
@@ -107,9 +108,15 @@ impl Watcher {
 fn answer(state: AppState, session: Session, page: Page) -> Response {
     let beat = tokio::time::interval(BEAT);
     let ticks = state.desk.subscribe();
-    let watcher = Watcher { state, session, page, sent: BTreeMap::new(), beat, ticks, fresh: true, over: false };
+    let closing = state.closing.subscribe();
+    let watcher =
+        Watcher { state, session, page, sent: BTreeMap::new(), beat, ticks, fresh: true, over: false, closing };
     let messages = stream::unfold(watcher, |mut watcher| async move {
-        watcher.beat.tick().await;
+        let Watcher { beat, closing, .. } = &mut watcher;
+        tokio::select! {
+            _ = beat.tick() => {}
+            _ = closing.wait_for(|closing| *closing) => return None,
+        }
         if watcher.over {
             return None;
         }

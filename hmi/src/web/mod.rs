@@ -32,6 +32,7 @@ use page::{
 };
 use policy::Policy::{self, Demo, Needs, Open, Person};
 use port::Desk;
+use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
 /// Largest body of a request, in bytes; the largest form is a recipe's text or a long comment.
@@ -45,12 +46,17 @@ pub struct AppState {
     /// Session cookies travel over TLS only.
     pub secure: bool,
     sessions: Arc<session::Sessions>,
+    closing: Arc<watch::Sender<bool>>,
 }
 
 impl AppState {
     /// Pages over a running facility; `secure` when they are served over TLS.
     pub fn new(desk: Arc<dyn Desk>, secure: bool) -> Self {
-        Self { desk, secure, sessions: Arc::default() }
+        Self { desk, secure, sessions: Arc::default(), closing: Arc::new(watch::Sender::new(false)) }
+    }
+    /// Ends every live stream, so that a server that waits for its connections can stop.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
     }
 }
 

@@ -520,6 +520,21 @@ async fn a_refusal_over_the_api_is_data_with_the_rules_id() {
 }
 
 #[tokio::test]
+async fn streams_end_when_the_server_stops() {
+    let desk: Arc<dyn super::port::Desk> = TestDesk::new(&[&running()]);
+    let state = AppState::new(desk, false);
+    let mut browser = Browser::of(TestDesk::new(&[&running()]), "sato", "ja").await;
+    browser.app = router(state.clone());
+    let form = format!("person=sato&password={}", PASSWORD.replace(' ', "+"));
+    browser.post("/login", &form).await;
+    let request = browser.request("GET", "/live/overview").body(Body::empty()).unwrap();
+    let response = browser.send(request).await;
+    state.close();
+    let whole = tokio::time::timeout(std::time::Duration::from_secs(10), to_bytes(response.into_body(), 1 << 24)).await;
+    assert!(whole.unwrap().is_ok(), "the stream ends by itself");
+}
+
+#[tokio::test]
 async fn the_stream_of_a_page_sends_its_parts_and_the_time() {
     use futures_util::StreamExt;
     let mut browser = Browser::of(TestDesk::new(&[&running()]), "sato", "ja").await;

@@ -61,6 +61,7 @@ impl Sent {
     }
     fn draft(&self, form: String, rejection: Rejection) -> Draft {
         let fields = [
+            ("kind", &self.kind),
             ("value", &self.value),
             ("performer", &self.performer),
             ("reason", &self.reason),

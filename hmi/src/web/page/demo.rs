@@ -47,6 +47,10 @@ struct DemoPage {
     logins: Vec<LoginLine>,
     addresses: Vec<(String, String)>,
     operator: String,
+    first: String,
+    second: String,
+    planner: String,
+    inspector: String,
     tenant: String,
     auditor: String,
     waiting: Option<String>,
@@ -78,6 +82,12 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
         found.map(|login| login.address.trim_end_matches('/').to_owned()).unwrap_or_default()
     };
     let (operator, tenant, auditor) = (base("operator."), base("tenant."), base("auditor."));
+    let who = |host: &str, nth: usize| {
+        let mut known = demo.logins.iter().filter(|login| login.address.contains(host));
+        known.nth(nth).map(|login| format!("{} / {}", login.person, login.password)).unwrap_or_default()
+    };
+    let (first, second) = (who("operator.", 0), who("operator.", 1));
+    let (planner, inspector) = (who("tenant.", 0), who("auditor.", 0));
     let mut addresses: Vec<(String, String)> = Vec::new();
     for (host, key) in
         [("operator.", "demo-for-operators"), ("tenant.", "demo-for-tenants"), ("auditor.", "demo-for-auditors")]
@@ -98,6 +108,10 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
         devices: devices.collect(),
         addresses,
         operator,
+        first,
+        second,
+        planner,
+        inspector,
         tenant,
         auditor,
         waiting: demo.waiting_batch.map(|batch| batch.to_string()),
