@@ -204,8 +204,7 @@ fn audit(record: &BatchRecord) -> Value {
 
 fn audit_row(line: &AuditLine, owner: &str) -> Row {
     let whose = if line.entry.owner.to_string() == owner { "" } else { "F" };
-    let own = format!("batch:{}", line.batch_id);
-    let stream = if line.stream == own { "batch" } else { line.stream.as_str() };
+    let stream = line.stream.split(':').next().unwrap_or_default();
     let place = [&line.terminal_id, &line.suite_id, &line.client_ip].map(|text| text.as_deref().unwrap_or_default());
     let place: Vec<&str> = place.into_iter().filter(|text| !text.is_empty()).collect();
     let text = |text: &Option<String>| text.clone().map_or(Cell::Empty, Cell::text);
