@@ -6,19 +6,16 @@ use std::{
 };
 
 use anyhow::Context;
-use batch_records::verify::{Status, VerifyOptions, verify_file};
+use batch_records::verify::{Status, VerifyOptions, read_keys, verify_file};
 use clap::Args;
-use mes_core::{
-    journal::{FacilityPublicKey, SignedNote},
-    quantity::Language,
-};
+use mes_core::{journal::SignedNote, quantity::Language};
 
 use super::FAILED;
 
 /// Verify evidence packages.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// The facility's public key, as handed to the tenant (facility.pub)
+    /// The facility's public key, as handed to the tenant (facility.pub), or a pinned list of keys
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// A checkpoint kept from earlier: proves that nothing before it was rewritten
@@ -40,7 +37,11 @@ impl Verify {
             other => anyhow::bail!("--lang {other}: use en or ja"),
         };
         let keys = match &self.key {
-            Some(path) => vec![FacilityPublicKey::load(path)?],
+            Some(path) => {
+                let name = path.display().to_string();
+                let text = std::fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
+                read_keys(&text, &name)?
+            }
             None => Vec::new(),
         };
         let since = match &self.since {
