@@ -466,3 +466,5 @@ demo-performer = Performer:
 demo-checker = Second checker:
 demo-log-in-as = Log in as:
 by-hand = Enter by hand (when the instrument cannot be read)
+outside-body = Outside body
+demo-all-done = (the waiting batch is done; start the demo again to do it once more)

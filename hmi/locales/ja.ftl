@@ -466,3 +466,5 @@ demo-performer = 実施者:
 demo-checker = 確認者:
 demo-log-in-as = ログイン:
 by-hand = 手で入力(計器から取り込めないとき)
+outside-body = 外部の調査・監査機関
+demo-all-done = (待っていたバッチは終わりました。もう一度試すには、デモを起動し直してください)

@@ -3,7 +3,7 @@
 use mes_core::{
     batch::{Batch, Lifecycle, PhaseStatus},
     engine::{LinkState, View},
-    id::PhaseId,
+    id::{PersonId, PhaseId},
     isa88::{Phase, State},
 };
 
@@ -74,6 +74,16 @@ pub(crate) fn current(batch: &Batch) -> Option<&Phase> {
         batch.issued.recipe.phases().find(|phase| status(&phase.id).is_some_and(|status| wanted.contains(&status)))
     };
     with(&[PhaseStatus::Running, PhaseStatus::AwaitingVerification]).or_else(|| with(&[PhaseStatus::Ready]))
+}
+
+/// A person's name: as in the facility, else as one of the batch's signatures keeps it (an auditor sees nobody's account).
+pub(crate) fn name_of(view: &View, batch: &Batch, person: &PersonId) -> String {
+    let known = view.facility.people.get(person).map(|known| known.name.full());
+    let signed = || {
+        let own = batch.signatures.iter().find(|(signature, _)| signature.statement.signer == *person);
+        own.map(|(signature, _)| signature.name.clone())
+    };
+    known.or_else(signed).unwrap_or_else(|| person.to_string())
 }
 
 /// Whether a batch is at work in its suite.

@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
-use mes_core::id::EquipmentId;
+use mes_core::{id::EquipmentId, tenant::Role};
 use serde::Deserialize;
 
 use crate::web::form::{At, Filled};
@@ -54,6 +54,7 @@ struct DemoPage {
     tenant: String,
     auditor: String,
     waiting: Option<String>,
+    all_done: bool,
     released: Option<String>,
     colleagues_on: bool,
     devices: Vec<DeviceLine>,
@@ -68,11 +69,16 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
         let employer = person.and_then(|p| p.employer.as_ref()).and_then(|id| view.facility.tenants.get(id));
         let roles =
             person.map(|p| p.roles.iter().map(|grant| w.t(term::role(grant.role))).collect::<Vec<_>>().join(" · "));
+        let auditor = person.is_some_and(|p| p.roles.iter().any(|grant| grant.role == Role::Aud));
         LoginLine {
             person: login.person.to_string(),
             name: person.map(|p| p.name.full()).unwrap_or_default(),
             roles: roles.unwrap_or_default(),
-            employer: employer.map_or_else(|| w.t("facility-staff"), |tenant| w.b(&tenant.name).to_owned()),
+            employer: match employer {
+                Some(tenant) => w.b(&tenant.name).to_owned(),
+                None if auditor => w.t("outside-body"),
+                None => w.t("facility-staff"),
+            },
             password: login.password,
             address: login.address,
         }
@@ -114,6 +120,7 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
         inspector,
         tenant,
         auditor,
+        all_done: view.batches.len() > 1 && view.batches.values().all(|batch| batch.disposed_at.is_some()),
         waiting: demo.waiting_batch.map(|batch| batch.to_string()),
         released: demo.released_batch.map(|batch| batch.to_string()),
         colleagues_on: demo.colleagues_on,

@@ -10,7 +10,7 @@ use mes_core::{
     access::{Action, Meaning, Rejection, Subject},
     batch::{Batch, BatchCommand, Deviation, DeviationCause, DeviationClass},
     engine::{Act, Command, View},
-    id::{BatchId, DeviationId, PersonId},
+    id::{BatchId, DeviationId},
 };
 use serde::Deserialize;
 
@@ -25,6 +25,7 @@ use crate::web::{
     error::{WebError, status_of},
     form,
     frame::{Frame, page},
+    glance::name_of,
     locale::Words,
     session::Session,
     term,
@@ -62,10 +63,6 @@ struct DeviationsPage {
     may_close: bool,
 }
 
-fn name_of(view: &View, person: &PersonId) -> String {
-    view.facility.people.get(person).map_or_else(|| person.to_string(), |person| person.name.full())
-}
-
 /// A cause in words.
 pub(crate) fn cause(cause: &DeviationCause, w: Words) -> String {
     match cause {
@@ -94,7 +91,7 @@ pub(crate) fn line(batch: &Batch, view: &View, id: &DeviationId, deviation: &Dev
     if let Some(item) = &deviation.item {
         place = format!("{place} › {}", item_name(batch, deviation.phase.as_ref(), item, w));
     }
-    let by = deviation.opened_by.as_ref().map_or_else(|| w.t("the-system"), |by| name_of(view, by));
+    let by = deviation.opened_by.as_ref().map_or_else(|| w.t("the-system"), |by| name_of(view, batch, by));
     let subject = Subject::Deviation(id.clone());
     let withheld = || w.t("withheld");
     Line {

@@ -22,7 +22,7 @@ use crate::web::{
     AppState,
     error::WebError,
     frame::{Frame, page},
-    glance::{Alert, Level, alerts},
+    glance::{Alert, Level, alerts, name_of},
     locale::Words,
     session::Session,
     term,
@@ -226,7 +226,7 @@ fn phases(batch: &Batch, w: Words) -> Vec<PhaseLine> {
             } else {
                 format!("{} – {}", at(run.started_at), at(run.completed_at))
             },
-            items: run.items.len(),
+            items: run.items.len() + run.writes.len(),
             signed: signed(batch, w, |subject| match subject {
                 Subject::Phase(id) | Subject::Corrections(id) | Subject::Items(id, _) => *id == phase.id,
                 _ => false,
@@ -247,7 +247,7 @@ pub(crate) async fn show(
     let batch = find(&view, &id)?;
     let see_trail = state.desk.may(&session.scope, Action::SeeAuditTrail, Some(&id));
     let reviewed = batch.audit_reviewed.as_ref().map(|(up_to, by)| {
-        let name = view.facility.people.get(by).map_or_else(|| by.to_string(), |person| person.name.full());
+        let name = name_of(&view, batch, by);
         w.t2("trail-reviewed-by", ("number", up_to), ("name", name))
     });
     let content = ReviewPage {

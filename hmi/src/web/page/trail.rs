@@ -26,6 +26,7 @@ use crate::web::{
     AppState,
     error::{WebError, status_of},
     frame::{Frame, page},
+    glance::name_of,
     locale::Words,
     session::Session,
     term,
@@ -120,7 +121,7 @@ async fn trail_page(
         may_review: state.desk.may(&session.scope, Action::ReviewAuditTrail, Some(id)) && batch.disposed_at.is_none(),
         last: batch.last_seq,
         reviewed: reviewed.map(|(up_to, by)| {
-            let name = view.facility.people.get(by).map_or_else(|| by.to_string(), |person| person.name.full());
+            let name = name_of(&view, batch, by);
             w.t2("trail-reviewed-by", ("number", up_to), ("name", name))
         }),
         refusal: refusal.as_ref().map(|refusal| format!("{} ({})", w.b(&refusal.said), refusal.rule)),

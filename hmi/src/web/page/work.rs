@@ -18,7 +18,7 @@ use crate::web::{
     AppState,
     error::WebError,
     form,
-    glance::current,
+    glance::{current, name_of},
     locale::Words,
     page::sign::subject_text,
     reading::{LiveValue, live, tag_of},
@@ -218,7 +218,7 @@ pub(crate) fn work(
 ) -> Work {
     let w = session.words();
     let id = &batch.issued.batch;
-    let may = |action| state.desk.may(&session.scope, action, Some(id));
+    let may = |action| batch.disposed_at.is_none() && state.desk.may(&session.scope, action, Some(id));
     let can = Can {
         execute: may(Action::Execute),
         verify: may(Action::Verify),
@@ -398,8 +398,7 @@ impl Builder<'_> {
     }
 
     fn name_of(&self, person: &mes_core::id::PersonId) -> String {
-        let known = self.view.facility.people.get(person);
-        known.map_or_else(|| person.to_string(), |known| known.name.full())
+        name_of(self.view, self.batch, person)
     }
 
     fn who_when(&self, person: Option<&mes_core::id::PersonId>, at: Timestamp) -> String {
