@@ -59,11 +59,11 @@ fn refused() -> Rejection {
     Rejection::new(
         "P11-30",
         format!(
-            "IDまたはパスワードが違うか、アカウントがロックされています({WRONG_TRIES_MAX}回の誤りでロック)。システム管理者に連絡してください。"
+            "IDまたはパスワードが違います。もう一度入力してください。{WRONG_TRIES_MAX}回誤るとロックされ、解除はシステム管理者が行います。"
         ),
         format!(
-            "User id or password is wrong, or the account is locked (after {WRONG_TRIES_MAX} wrong ones). \
-             Ask the system administrator."
+            "User id or password is wrong. Try again. After {WRONG_TRIES_MAX} wrong ones the account is locked; \
+             the system administrator unlocks it."
         ),
     )
     .about("password")

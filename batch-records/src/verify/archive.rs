@@ -93,9 +93,18 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
+/// Version needed, flags, method, time, date, checksum: the same 14 bytes in the list and before a member's bytes.
+const STAMP_LEN: usize = 14;
+
+fn stamp_at(bytes: &[u8], at: usize) -> Option<[u8; STAMP_LEN]> {
+    bytes.get(at..at.checked_add(STAMP_LEN)?)?.try_into().ok()
+}
+
 /// One line of the list of members.
 struct Listed {
     name: String,
+    /// Version, flags, method, time, date and checksum as the list gives them; the header before the bytes must say the same.
+    stamp: [u8; STAMP_LEN],
     packed: usize,
     unpacked: u64,
     offset: usize,
@@ -200,7 +209,8 @@ fn central(bytes: &[u8], at: usize) -> Result<Listed, ArchiveFault> {
         return Err(ArchiveFault::Limit { what: format!("the member {name}"), limit: MEMBER_BYTES_MAX });
     }
     let (packed, offset) = (long(20)? as usize, long(42)? as usize);
-    Ok(Listed { packed, unpacked, offset, length: CENTRAL_LEN + name_len, name })
+    let stamp = stamp_at(bytes, at + 6).ok_or_else(truncated)?;
+    Ok(Listed { stamp, packed, unpacked, offset, length: CENTRAL_LEN + name_len, name })
 }
 
 /// Checks the header before a member's bytes against the list; returns the length of both.
@@ -214,7 +224,7 @@ fn local(bytes: &[u8], member: &Listed) -> Result<usize, ArchiveFault> {
     let long = |offset| u32_at(bytes, at + offset).ok_or_else(wrong);
     let name = bytes.get(at + LOCAL_LEN..at + LOCAL_LEN + usize::from(short(26)?));
     let same = long(0)? == LOCAL_MARK
-        && short(6)? & !FLAG_UTF8 == 0
+        && stamp_at(bytes, at + 4) == Some(member.stamp)
         && short(28)? == 0
         && long(18)? as usize == member.packed
         && u64::from(long(22)?) == member.unpacked
@@ -238,6 +248,16 @@ mod tests {
         let members = read(&package()).unwrap();
         assert_eq!((members.len(), members["b/c.txt"].as_slice()), (2, b"beta".as_slice()));
         assert_eq!(package(), package());
+    }
+
+    #[test]
+    fn every_byte_before_a_member_counts() {
+        let bytes = package();
+        for at in 0..LOCAL_LEN + "a.txt".len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x55;
+            assert!(read(&changed).is_err(), "{at}");
+        }
     }
 
     #[test]

@@ -239,6 +239,12 @@ pub(crate) fn waits_for_viewer(batch: &Batch, script: &Script) -> bool {
     })
 }
 
+/// The batch that is left to the viewer has come to its phase, or is past it.
+pub(crate) fn reached_viewer(batch: &Batch, script: &Script) -> bool {
+    let Some(phase) = &script.left_to_viewer else { return false };
+    batch.phases.get(phase).is_some_and(|run| run.status != PhaseStatus::Waiting)
+}
+
 /// Whether a batch merely incubates: its running phase waits for the equipment and for nobody.
 pub(crate) fn merely_incubates(batch: &Batch) -> bool {
     let recipe = &batch.issued.recipe;

@@ -19,7 +19,7 @@ use mes_core::{
 
 use super::{
     Demo, RATE_FAST, RATE_VIEWER,
-    colleagues::{NextAct, Script, merely_incubates, next_act, team, waits_for_viewer},
+    colleagues::{NextAct, Script, merely_incubates, next_act, reached_viewer, team},
 };
 use crate::{
     app::App,
@@ -255,9 +255,10 @@ fn pace(demo: &Demo, view: &View) -> u32 {
         .filter_map(|(id, script)| Some((script, view.batches.get(id)?)))
         .filter(|(_, batch)| batch.disposed_at.is_none())
         .collect();
+    // From the phase that is left to the viewer on, the batch goes at a pace at which one can look and unplug.
     let viewer =
-        open.iter().any(|(script, batch)| waits_for_viewer(batch, script) || (!scripted && !merely_incubates(batch)));
-    let others = open.iter().any(|(script, batch)| !waits_for_viewer(batch, script));
+        open.iter().any(|(script, batch)| reached_viewer(batch, script) || (!scripted && !merely_incubates(batch)));
+    let others = open.iter().any(|(script, batch)| !reached_viewer(batch, script));
     match (viewer, others) {
         // The viewer's batch waits; the other batches go on at the scripted pace until they are done.
         (true, true) if scripted => RATE_FAST,
