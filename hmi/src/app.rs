@@ -11,7 +11,7 @@ use mes_core::{
     clock::{Clock, Timestamp},
     engine::{Engine, EngineError, Input, Note},
     journal::{FacilityKey, KeyError, PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, Purpose, Salts},
-    store::{PAGE_ROWS_MAX, SqliteStore, Store, StoreError},
+    store::{PAGE_ROWS_MAX, SqliteStore, Store, StoreError, check_logs, check_newest_checkpoint},
     tenant::Facility,
 };
 use tokio::{
@@ -124,6 +124,7 @@ impl App {
         let mut salt_seed = [0; 32];
         crate::random::fill(&mut salt_seed);
         let engine = replay(&store, Arc::clone(&policies), Salts::new(salt_seed)).await?;
+        check_newest_checkpoint(store.as_ref(), &key.public()).await?;
         let clock = clock_of(&engine, &config, &start)?;
         let (fleet, fleet_seen) = watch::channel(None);
         let (report, reports) = mpsc::channel(REPORTS_WAITING_MAX);
@@ -237,7 +238,9 @@ fn facility_key(config: &Config) -> Result<FacilityKey, AppError> {
     Ok(FacilityKey::load(&config.data)?)
 }
 
-async fn replay(store: &SqliteStore, policies: Arc<Policies>, salts: Salts) -> Result<Engine, AppError> {
+/// Follows the whole journal, and checks that the trees over it lead to the roots of its entries: a change of the newest entry of a
+/// stream breaks no chain, but it breaks the tree.
+pub async fn replay(store: &SqliteStore, policies: Arc<Policies>, salts: Salts) -> Result<Engine, AppError> {
     let mut engine = Engine::new(policies, salts);
     let mut after = 0;
     loop {
@@ -248,6 +251,7 @@ async fn replay(store: &SqliteStore, policies: Arc<Policies>, salts: Salts) -> R
             engine.replay(&stored.entry)?;
         }
     }
+    check_logs(store, engine.sequencer()).await?;
     Ok(engine)
 }
 

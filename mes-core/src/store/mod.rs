@@ -20,8 +20,8 @@ pub use credential::{
 };
 pub use lock::{LockError, ProcessLock, lock_file};
 pub use prove::{
-    Issuer, MadeCheckpoint, checkpoint_tree, consistency, inclusion, log_head, make_checkpoint, rebuild,
-    samples_between,
+    Issuer, MadeCheckpoint, check_logs, check_newest_checkpoint, checkpoint_tree, consistency, inclusion, log_head,
+    make_checkpoint, rebuild, samples_between,
 };
 pub use sqlite::SqliteStore;
 

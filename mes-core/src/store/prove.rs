@@ -8,7 +8,7 @@ use crate::{
     historian::{Chunk, Sample},
     id::TagId,
     journal::{
-        Checkpoint, FacilityKey, FacilityTree, Hash, LogHead, Owner, Purpose, Sequencer,
+        Checkpoint, FacilityKey, FacilityPublicKey, FacilityTree, Hash, LogHead, Owner, Purpose, Sequencer, SignedNote,
         merkle::{self, NodeId, ProofError},
     },
 };
@@ -36,11 +36,42 @@ pub async fn rebuild<S: Store>(
             each(stored);
         }
     }
+    check_logs(store, sequencer).await
+}
+
+/// Checks that the tree of every owner leads to the root of its entries, after all of them were followed.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] names the owner whose tree does not.
+pub async fn check_logs<S: Store>(store: &S, sequencer: &Sequencer) -> Result<(), StoreError> {
     for (owner, head) in sequencer.logs() {
         if log_head(store, &owner, head.size).await? != head {
             let what = format!("the tree of {owner}: its nodes do not lead to the root of its entries");
             return Err(StoreError::Unreadable { what, cause: "the database was changed".into() });
         }
+    }
+    Ok(())
+}
+
+/// Checks the newest kept checkpoint: the facility's key signed it, the journal reaches it, and its root is that of the journal. What
+/// was cut off, or rewritten with all its hashes, before that checkpoint is found here.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] names the checkpoint.
+pub async fn check_newest_checkpoint<S: Store>(store: &S, key: &FacilityPublicKey) -> Result<(), StoreError> {
+    let Some(record) = store.newest_checkpoint().await? else { return Ok(()) };
+    let wrong = |cause: Box<dyn std::error::Error + Send + Sync>| StoreError::Unreadable {
+        what: format!("the signed checkpoint {}", record.number),
+        cause,
+    };
+    let note = SignedNote::parse(&record.note).map_err(|error| wrong(Box::new(error)))?;
+    let checkpoint = Checkpoint::verify(&note, key).map_err(|error| wrong(Box::new(error)))?;
+    let extent = store.extent().await?;
+    if extent < record.position {
+        return Err(wrong(format!("it covers {} entries, the journal has {extent}", record.position).into()));
+    }
+    if checkpoint_tree(store, &record).await?.root() != checkpoint.root {
+        return Err(wrong("the entries before it do not lead to its root: they were rewritten".into()));
     }
     Ok(())
 }
