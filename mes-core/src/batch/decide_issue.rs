@@ -142,10 +142,11 @@ fn suite_fits<'a>(
         );
     }
     if let Some(other) = ctx.occupancy.batch_in_suite(id).filter(|_| suite.places <= 1) {
+        let (ja, en) = known(&other, ctx);
         return no(
             "SCH-02",
-            format!("スイート {id} では別のバッチ {other} が進行中です。完了後に発行してください。"),
-            format!("Batch {other} is still in suite {id}. Issue after it is complete."),
+            format!("スイート {id} では{ja}が進行中です。完了後に発行してください。"),
+            format!("In suite {id} there is still {en}. Issue after it is complete."),
         );
     }
     Ok(suite)
@@ -199,11 +200,26 @@ fn one_fits<'a>(
     }
     match ctx.occupancy.batch_on_equipment(id) {
         None => Ok(chosen),
-        Some(other) => Err(no(
-            "S88-06",
-            format!("{id} は別のバッチ {other} が使用中です。完了後に発行してください。"),
-            format!("{id} is in use by batch {other}. Issue after it is complete."),
-        )),
+        Some(other) => {
+            let (ja, en) = known(&other, ctx);
+            Err(no(
+                "S88-06",
+                format!("{id} は{ja}が使用中です。完了後に発行してください。"),
+                format!("{id} is in use by {en}. Issue after it is complete."),
+            ))
+        }
+    }
+}
+
+/// Another batch, by its number to whoever may know of it: the facility's staff, and its own tenant's (SOD-14).
+fn known(other: &BatchId, ctx: &Context<'_>) -> (String, String) {
+    let of = |booking: &&Booking| booking.state == BookingState::Issued(other.clone());
+    let owner = ctx.bookings.values().find(of).map(|booking| Side::Tenant(booking.tenant.clone()));
+    let side = ctx.person().ok().and_then(|(id, _)| ctx.facility.people.get(id)).map(Side::of);
+    if side == Some(Side::Facility) || (side.is_some() && side == owner) {
+        (format!("別のバッチ {other} "), format!("batch {other}"))
+    } else {
+        ("別のバッチ".to_owned(), "another batch".to_owned())
     }
 }
 
