@@ -415,12 +415,13 @@ fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &F
     let roles = uses_of(recipe);
     let holds_in = |suite: &SuiteId| -> Vec<EquipmentHoldSpec> {
         let hold = |need: &EquipmentRequirement| {
+            // What the recipe requires and no phase reads or writes is held from beginning to end.
             let used = |work: &Work<'_>| uses(work, &roles, &need.role);
-            let first = works.iter().position(used)?;
+            let first = works.iter().position(used).unwrap_or(0);
             let until = works.iter().rposition(used).map_or(last, |at| (at + 1).min(last));
-            Some(EquipmentHoldSpec { pools: units_of(facility, suite, need.class), units: 1, first, last: until })
+            EquipmentHoldSpec { pools: units_of(facility, suite, need.class), units: 1, first, last: until }
         };
-        recipe.equipment.iter().filter_map(hold).collect()
+        recipe.equipment.iter().map(hold).collect()
     };
     // A vessel stands in one suite: each suite is a route of its own, with the vessels that stand in it.
     let route = |suite: &SuiteId| RouteSpec {
@@ -465,11 +466,9 @@ fn committed_spec(id: &str, booking: &Booking, view: &View, time: &Translation) 
     if starts.len() != route.activities.len() {
         return None;
     }
-    let roles = uses_of(recipe);
     let equipment = recipe
         .equipment
         .iter()
-        .filter(|need| roles.values().any(|used| used.contains(&need.role)))
         .map(|need| booking.window.equipment.get(&need.role).map(EquipmentId::to_string))
         .collect();
     batch.release = starts.iter().flatten().min().copied().unwrap_or(0);
@@ -515,9 +514,9 @@ fn window(
             Some(PlannedActivity { phase, from: time.at(*start), until: time.at(start + activity.duration) })
         })
         .collect();
-    let roles = uses_of(recipe);
-    let used = recipe.equipment.iter().filter(|need| roles.values().any(|used| used.contains(&need.role)));
-    let equipment = used
+    let equipment = recipe
+        .equipment
+        .iter()
         .zip(&placement.equipment)
         .filter_map(|(need, unit)| Some((need.role.clone(), unit.parse().ok()?)))
         .collect();
