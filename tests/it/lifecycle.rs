@@ -50,6 +50,10 @@ fn one_batch_goes_from_booking_to_a_verified_package() {
         facility.released(&batch).await;
         assert_eq!(facility.view().batches[&batch].lifecycle, Lifecycle::Released);
         release_seals_every_stream(&history(&facility, &batch).await);
+        let package = facility.person("aida").exports(&batch).await.unwrap();
+        let report = crate::package::verified(&facility, &package);
+        assert_eq!(report.batch, Some(batch.clone()));
+        the_package_says_what_happened(&package);
         facility.stop().await;
     });
 }
@@ -118,4 +122,23 @@ fn release_seals_every_stream(entries: &[Entry]) {
             assert!(!name.is_empty() && name != id.as_str(), "P11-17: the printed name, not the id alone");
         }
     }
+}
+
+fn the_package_says_what_happened(package: &[u8]) {
+    let record: serde_json::Value = serde_json::from_slice(&crate::package::member(package, "record.json")).unwrap();
+    let text = record.to_string();
+    for word in [
+        "TEST-3",
+        "LOT-TEN-A-001",
+        "COI-TEN-A-0001",
+        "佐藤 花子 (Sato Hanako)",
+        "高橋 美咲 (Takahashi Misaki)",
+        "INC-01",
+        "BR-01",
+    ] {
+        assert!(text.contains(word), "record.json does not say {word}");
+    }
+    assert_eq!(record["purpose"], "validation");
+    assert!(record["purpose_mark"].is_object(), "a validation record is marked on every form of it");
+    assert!(crate::package::member(package, "record.pdf").starts_with(b"%PDF"));
 }

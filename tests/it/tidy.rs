@@ -34,6 +34,30 @@ const MAY_NOT: [(&str, &str, &[&str]); 13] = [
     ("tests/it", "tidy.rs", &["thread::sleep", "time::sleep"]),
 ];
 
+/// Folders that are not ours, or not kept.
+const NOT_OURS: [&str; 4] = [".git", "target", "node_modules", ".sqlx"];
+
+/// Modules of the search that the checker of plans must not share: it would repeat their mistakes.
+const NOT_FOR_THE_CHECKER: [&str; 5] = ["profile", "suite_line", "load", "timing", "cost"];
+
+/// Words that belong to a workplace or a registry and not into the repository. Put together here, so that this file holds none.
+fn words_of_a_workplace() -> Vec<String> {
+    let pairs = [
+        ("index.crates", ".io"),
+        ("registry.npm", "js"),
+        ("static.crates", ".io"),
+        ("/wo", "rk/"),
+        ("/ro", "ot/"),
+        ("/tmp/", "env.sh"),
+        ("Clau", "de"),
+        ("Anthro", "pic"),
+        ("Chat", "GPT"),
+        ("Copi", "lot"),
+        ("Co-Authored", "-By"),
+    ];
+    pairs.iter().map(|(one, other)| format!("{one}{other}")).collect()
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
@@ -151,6 +175,54 @@ fn a_crate_uses_only_what_it_may() {
             }
         }
     }
+    report(faults);
+}
+
+/// Every text file of the repository, by its name below the root.
+fn all_texts(folder: &Path, found: &mut Vec<(String, String)>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if NOT_OURS.contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            all_texts(&path, found);
+        } else if let Ok(text) = fs::read_to_string(&path) {
+            found.push((path.strip_prefix(root()).unwrap().to_string_lossy().into_owned(), text));
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_workplace_or_a_registry_is_in_the_repository() {
+    let (mut texts, mut faults) = (Vec::new(), Vec::new());
+    all_texts(&root(), &mut texts);
+    assert!(texts.len() > 200, "the repository was not found: {} files", texts.len());
+    for (name, text) in texts {
+        for (number, line) in text.lines().enumerate() {
+            if let Some(word) = words_of_a_workplace().iter().find(|word| line.contains(word.as_str())) {
+                faults.push(format!("{name}:{}: says {word}", number + 1));
+            }
+        }
+    }
+    report(faults);
+}
+
+#[test]
+fn the_checker_of_plans_shares_nothing_with_the_search() {
+    let checker = all_sources().into_iter().find(|(name, _)| name == "scheduler/src/check.rs").unwrap().1;
+    let code: Vec<&str> = checker.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let mut faults = Vec::new();
+    for module in NOT_FOR_THE_CHECKER {
+        let (path, parent) = (format!("crate::{module}"), format!("super::{module}"));
+        if code.iter().any(|line| line.contains(&path) || line.contains(&parent)) {
+            faults.push(format!("scheduler/src/check.rs: uses {module}, which the search uses too"));
+        }
+    }
+    assert!(
+        !code.iter().any(|line| line.contains("use crate::{")),
+        "one `use` per module, so that this test sees them"
+    );
     report(faults);
 }
 

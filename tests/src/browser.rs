@@ -45,6 +45,30 @@ impl Page {
     }
 }
 
+impl Page {
+    /// The hidden fields of the form on this page that is sent to an address, as a browser would send them.
+    pub fn fields(&self, action: &str) -> Vec<(String, String)> {
+        let start = self.body.find(&format!("<form method=\"post\" action=\"{action}\""));
+        let form = &self.body[start.unwrap_or_else(|| panic!("no form for {action}: {}", self.body))..];
+        let form = &form[..form.find("</form>").unwrap()];
+        let value = |input: &str, name: &str| {
+            let from = input.find(&format!("{name}=\""))? + name.len() + 2;
+            Some(unescaped(&input[from..from + input[from..].find('"')?]))
+        };
+        let hidden = form.split("<input ").skip(1).map(|rest| &rest[..rest.find('>').unwrap()]);
+        let hidden = hidden.filter(|input| input.contains("type=\"hidden\""));
+        hidden.map(|input| (value(input, "name").unwrap(), value(input, "value").unwrap())).collect()
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    [("&#34;", "\""), ("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&#60;", "<"), ("&#62;", ">")]
+        .iter()
+        .fold(text.to_owned(), |text, (escaped, plain)| text.replace(escaped, plain))
+        .replace("&#38;", "&")
+        .replace("&amp;", "&")
+}
+
 impl Browser {
     /// A browser before any log-in.
     pub fn new(web: SocketAddr) -> Self {
@@ -66,13 +90,21 @@ impl Browser {
     pub async fn get(&self, path: &str) -> Page {
         Page::of(self.client.get(format!("{}{path}", self.origin)).send().await.unwrap()).await
     }
-    /// Asks for a page and gives status and head only, for answers that never end.
-    pub async fn head_of(&self, path: &str) -> StatusCode {
-        self.client.get(format!("{}{path}", self.origin)).send().await.unwrap().status()
+    /// Asks for a page and reads it until something that must come has come, for answers that never end.
+    pub async fn get_until(&self, path: &str, end: &str) -> Page {
+        let mut response = self.client.get(format!("{}{path}", self.origin)).send().await.unwrap();
+        let (status, mut bytes) = (response.status(), Vec::new());
+        while !String::from_utf8_lossy(&bytes).contains(end) {
+            let Some(chunk) = response.chunk().await.unwrap() else { break };
+            bytes.extend_from_slice(&chunk);
+        }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Page { status, location: None, media: String::new(), body, bytes }
     }
     /// Sends a form.
-    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
-        Page::of(self.client.post(format!("{}{path}", self.origin)).form(form).send().await.unwrap()).await
+    pub async fn post<N: AsRef<str>, V: AsRef<str>>(&self, path: &str, form: &[(N, V)]) -> Page {
+        let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+        Page::of(self.client.post(format!("{}{path}", self.origin)).form(&form).send().await.unwrap()).await
     }
     /// Sends JSON.
     pub async fn send(&self, path: &str, body: &Value) -> Page {

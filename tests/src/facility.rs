@@ -44,11 +44,11 @@ pub const TEST_COUNT: &str = include_str!("../recipes/TEST-COUNT.yaml");
 /// One dose of feed that the device counts.
 pub const TEST_FEED: &str = include_str!("../recipes/TEST-FEED.yaml");
 
-/// A recipe of tenant A made one of tenant B, with `-B` behind its id.
+/// A recipe of tenant A made one of tenant B: TEST-… becomes TRIAL-….
 pub fn for_tenant_b(recipe: &str) -> String {
     let id = recipe.lines().find_map(|line| line.trim().strip_prefix("id: ")).unwrap();
     recipe
-        .replacen(&format!("id: {id}"), &format!("id: {id}-B"), 1)
+        .replacen(&format!("id: {id}"), &format!("id: {}", id.replace("TEST", "TRIAL")), 1)
         .replace("TEN-A", "TEN-B")
         .replace("MSC-100", "MSC-200")
 }
@@ -103,8 +103,13 @@ impl Facility {
 
     /// A facility with other recipes.
     pub async fn start_with(place: &Place, recipes: &[&str]) -> Self {
+        Self::start_as(place, FACILITY, recipes).await
+    }
+
+    /// Another facility file, other recipes.
+    pub async fn start_as(place: &Place, facility: &str, recipes: &[&str]) -> Self {
         let recipes = recipes.iter().map(ToString::to_string).collect();
-        let set = Set { facility: FACILITY.to_owned(), recipes, purpose: Purpose::Validation };
+        let set = Set { facility: facility.to_owned(), recipes, purpose: Purpose::Validation };
         let config = Config { checkpoint_s: 3_600, ..Config::in_folder(place.join("data"), Purpose::Validation) };
         let Stage { app, plant, cast } = Stage::build(&set, config).await.unwrap();
         drop(cast);

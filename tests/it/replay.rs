@@ -1,0 +1,68 @@
+//! Replay equals live: the journal of a whole batch, read again, brings about the very state that people saw.
+
+use std::sync::Arc;
+
+use hmi::app::replay;
+use mes_core::{
+    access::{Meaning, Policies},
+    batch::{BatchCommand, Lifecycle},
+    engine::View,
+    journal::Salts,
+    store::{SqliteStore, Store},
+};
+use tests::{Facility, story, work::RATE_WAITING};
+
+/// What the record says, as far as a view shows it. Readings are observed, not recorded.
+fn same_record(one: &View, other: &View) {
+    assert_eq!(one.purpose, other.purpose);
+    assert_eq!(one.rate, other.rate);
+    assert_eq!(one.facility, other.facility);
+    assert_eq!(one.changes, other.changes);
+    assert_eq!(one.recipes, other.recipes);
+    assert_eq!(one.bookings, other.bookings);
+    assert_eq!(one.batches, other.batches);
+    assert_eq!(one.languages, other.languages);
+}
+
+#[test]
+fn replay_equals_live_and_the_facility_goes_on_where_it_stopped() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        // A batch to release with a refusal, a comment, a hold and a restart; another one that is left in the middle.
+        let (a, b) = (facility.batch("TEST-3", 1).await, facility.batch("TRIAL-3", 1).await);
+        facility.instruction_done(&b).await;
+        assert!(facility.person("sato").signs_phase(&a, "P020", Meaning::Verified).await.is_err());
+        facility.person("sato").comments(&a, "初回 / first").await.unwrap();
+        facility.instruction_done(&a).await;
+        facility.person("sato").does(&a, BatchCommand::Hold { reason: "確認 / to check".into() }).await.unwrap();
+        facility.person("tanaka").does(&a, BatchCommand::Restart { reason: "済 / done".into() }).await.unwrap();
+        facility.temperature_recorded(&a).await;
+        facility.set_point_written(&a).await;
+        facility.person("tanaka").does(&a, BatchCommand::CompleteExecution).await.unwrap();
+        facility.rate(RATE_WAITING).await;
+        facility.released(&a).await;
+        facility.rate(1).await;
+
+        // A receiver outlives the writer: what it holds then is the last thing anybody saw.
+        let views = facility.app.writer.views();
+        let (config, plant) = facility.stop().await;
+        let live = Arc::clone(&views.borrow());
+        let store = SqliteStore::open(&config.database()).await.unwrap();
+        let engine = replay(&store, Arc::new(Policies::load().unwrap()), Salts::new([0; 32])).await.unwrap();
+        assert_eq!(store.extent().await.unwrap(), engine.sequencer().count());
+        let replayed = engine.view(live.now);
+        same_record(&replayed, &live);
+        assert_eq!(replayed.links, live.links);
+        store.close().await;
+        drop(store);
+
+        let facility = Facility::again(config, plant).await;
+        same_record(&facility.view(), &live);
+        assert_eq!(facility.view().batches[&a].lifecycle, Lifecycle::Released);
+        facility.all_online().await;
+        facility.temperature_recorded(&b).await;
+        facility.set_point_written(&b).await;
+        assert!(facility.complete(&b));
+        facility.stop().await;
+    });
+}
