@@ -42,6 +42,8 @@ fn replay_equals_live_and_the_facility_goes_on_where_it_stopped() {
         facility.rate(RATE_WAITING).await;
         facility.released(&a).await;
         facility.rate(1).await;
+        // The devices' clock ran on at the old rate until the change was durable: an entry after it keeps the journal abreast of them.
+        facility.person("bando").comments(&b, "続き / goes on").await.unwrap();
 
         // A receiver outlives the writer: what it holds then is the last thing anybody saw.
         let views = facility.app.writer.views();
