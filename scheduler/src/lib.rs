@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod build;
+mod chains;
 mod check;
 mod cost;
 mod index;
@@ -12,6 +13,7 @@ mod quote;
 mod read;
 mod refusal;
 mod spec;
+mod stop;
 mod suite_line;
 mod timing;
 mod validate;
@@ -30,5 +32,6 @@ pub use spec::{
     EquipmentHoldSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction, ReservationSpec, RouteSpec, Slot, SuiteHoldSpec,
     SuiteSpec, TenantSpec, WeeklyShift, Window,
 };
+pub use stop::{Params, Progress, Stop};
 pub use validate::{Fault, ProblemError};
 pub use violation::Violation;

@@ -25,7 +25,11 @@ const MAY_NOT: [(&str, &str, &[&str]); 13] = [
     ("mes-core/src", "access/", &["cedar_policy"]),
     ("mes-core/src", "isa88/", &["cel::"]),
     ("equipment-drivers/src", "", &["sqlx::", "axum::", "bevy_ecs"]),
-    ("scheduler/src", "", &["mes_core", "tokio::", "sqlx::", "Instant::now", "SystemTime", "rand::"]),
+    (
+        "scheduler/src",
+        "",
+        &["mes_core", "tokio::", "sqlx::", "Instant::now", "SystemTime", " rand::", "getrandom", "Rng::new()"],
+    ),
     ("batch-records/src", "", &["sqlx::", "tokio::", "equipment_drivers", "cedar_policy", "bevy_ecs"]),
     ("hmi/src", "", &["sqlx::", "opcua::", "tokio_modbus::"]),
     ("mes-core/src", "clock.rs", &["Instant::now()", "SystemTime::now()"]),
