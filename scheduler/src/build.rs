@@ -163,7 +163,7 @@ fn urgency(batch: &Batch) -> (u8, Slot, Reverse<i64>) {
 fn best_place(problem: &Problem, load: &Load, batch: &Batch, ix: BatchIx) -> Option<Placement> {
     let owner = ix.row();
     let end_max = last_worthwhile_end(problem, batch);
-    let ask = Ask { owner, end_max, ignored: None, grid: None };
+    let ask = Ask::until(owner, end_max);
     let mut best: Option<(i64, Placement)> = None;
     for route in batch.routes.positions() {
         if batch.commitment.as_ref().is_some_and(|commitment| commitment.route != route) {

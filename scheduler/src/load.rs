@@ -33,9 +33,11 @@ pub(crate) struct Load {
 impl Load {
     /// Nothing in use.
     pub(crate) fn new(problem: &Problem) -> Self {
-        let quota = |most: Option<u32>| most.map(Profile::constant);
+        let longest = problem.pools.rows().map(turnaround).max().unwrap_or(0);
+        let slots = problem.horizon + longest;
+        let quota = |most: Option<u32>| most.map(|units| Profile::constant(units, slots));
         Self {
-            pools: Table::new(problem.pools.rows().map(|pool| Profile::of_pool(problem, pool)).collect()),
+            pools: Table::new(problem.pools.rows().map(|pool| Profile::of_pool(problem, pool, slots)).collect()),
             quotas: Table::new(problem.tenants.rows().map(|tenant| quota(tenant.max_suites)).collect()),
             suites: Table::new(problem.suites.positions().map(|ix| SuiteLine::new(problem, ix)).collect()),
         }
@@ -50,32 +52,58 @@ impl Load {
         load
     }
 
-    pub(crate) fn place(&mut self, problem: &Problem, batch: &Batch, owner: usize, placement: &Placement) {
+    /// Takes what a placement uses and gives what it adds to the changeover cost.
+    pub(crate) fn place(&mut self, problem: &Problem, batch: &Batch, owner: usize, placement: &Placement) -> i64 {
+        self.take(problem, batch, placement, 1);
+        let mut added = 0;
+        for (suite, held) in suite_holds(batch, owner, &batch.routes[placement.route], placement) {
+            let line = &mut self.suites[suite];
+            added += line.cost_of(problem, &held).0;
+            line.insert(held);
+        }
+        added
+    }
+
+    /// Gives back what a placement uses, and tells what it saves of the changeover cost.
+    pub(crate) fn unplace(&mut self, problem: &Problem, batch: &Batch, owner: usize, placement: &Placement) -> i64 {
+        self.take(problem, batch, placement, -1);
+        let mut saved = 0;
+        for (suite, held) in suite_holds(batch, owner, &batch.routes[placement.route], placement) {
+            let line = &mut self.suites[suite];
+            line.remove(&held);
+            saved += line.cost_of(problem, &held).0;
+        }
+        saved
+    }
+
+    /// People, equipment and quota of a placement; with `sign` -1 they are given back.
+    fn take(&mut self, problem: &Problem, batch: &Batch, placement: &Placement, sign: i64) {
         let route = &batch.routes[placement.route];
         for (activity, start) in route.activities.iter().zip(&placement.starts) {
             let window = Window::new(*start, start + activity.duration);
             for (pool, units) in &activity.demands {
-                self.pools[*pool].take(window, i64::from(*units));
+                self.pools[*pool].take(window, sign * i64::from(*units));
             }
         }
         for (hold, pool) in route.equipment_holds.iter().zip(&placement.equipment) {
             let mut window = span(route, &placement.starts, hold.first, hold.last);
             window.end += turnaround(&problem.pools[*pool]);
-            self.pools[*pool].take(window, i64::from(hold.units));
+            self.pools[*pool].take(window, sign * i64::from(hold.units));
         }
-        for (suite, held) in suite_holds(batch, owner, route, placement) {
-            if let Some(quota) = &mut self.quotas[batch.tenant] {
-                quota.take(held.span, 1);
+        if let Some(quota) = &mut self.quotas[batch.tenant] {
+            for hold in &route.suite_holds {
+                quota.take(span(route, &placement.starts, hold.first, hold.last), sign);
             }
-            self.suites[suite].insert(held);
         }
     }
 
     /// Sets aside what a partly fixed batch is known to use, until it is placed as a whole:
     /// people of its fixed activities, and the fixed suites and pools of holds that have begun,
-    /// for as long as they last at least. With `sign` -1 it gives all of this back.
-    pub(crate) fn set_aside(&mut self, problem: &Problem, batch: &Batch, owner: usize, sign: i64) {
-        let Some(fixed) = &batch.commitment else { return };
+    /// for as long as they last at least. With `sign` -1 it gives all of this back. Tells by how
+    /// much the changeover cost grows.
+    pub(crate) fn set_aside(&mut self, problem: &Problem, batch: &Batch, owner: usize, sign: i64) -> i64 {
+        let Some(fixed) = &batch.commitment else { return 0 };
+        let mut added = 0;
         let route = &batch.routes[fixed.route];
         for (activity, start) in route.activities.iter().zip(&fixed.starts) {
             let Some(start) = start else { continue };
@@ -97,12 +125,16 @@ impl Load {
             if let Some(quota) = &mut self.quotas[batch.tenant] {
                 quota.take(span, sign);
             }
+            let line = &mut self.suites[*suite];
             if sign > 0 {
-                self.suites[*suite].insert(held);
+                added += line.cost_of(problem, &held).0;
+                line.insert(held);
             } else {
-                self.suites[*suite].remove(&held);
+                line.remove(&held);
+                added -= line.cost_of(problem, &held).0;
             }
         }
+        added
     }
 
     /// What a placement adds to the changeover cost.

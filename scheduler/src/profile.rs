@@ -1,8 +1,8 @@
-//! How many units of something are free over time, as a step function.
+//! How many units of something are free in each slot, as one number per slot.
 //!
 //! It knows nothing of pools or batches; it may go below zero when work that is fixed takes more
-//! than there is.
-#![expect(clippy::indexing_slicing, reason = "rows come from partition_point over the same vector")]
+//! than there is. Slots before the first count as the first, slots after the last as the last.
+#![expect(clippy::indexing_slicing, reason = "every range is cut to the slots there are")]
 
 use crate::problem::Problem;
 use crate::spec::{Capacity, Pool, Slot, Window};
@@ -10,88 +10,60 @@ use crate::spec::{Capacity, Pool, Slot, Window};
 /// Further than any plan: "never".
 pub(crate) const NEVER: Slot = Slot::MAX / 4;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Step {
-    from: Slot,
-    free: i64,
-}
+/// Slots looked at together when a window is searched; long enough to be worth a vector loop.
+const RUN: usize = 32;
 
-/// Free units over time. The first step reaches back for ever, the last one on for ever.
+/// Free units, slot by slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
-    steps: Vec<Step>,
+    free: Vec<i32>,
+    /// After the last slot. Nothing is ever taken there.
+    beyond: i32,
 }
 
 impl Profile {
-    pub(crate) fn constant(units: u32) -> Self {
-        Self { steps: vec![Step { from: -NEVER, free: units.into() }] }
+    pub(crate) fn constant(units: u32, slots: Slot) -> Self {
+        let units = i32::try_from(units).unwrap_or(i32::MAX);
+        Self { free: vec![units; usize::try_from(slots).unwrap_or(0)], beyond: units }
     }
 
-    /// The calendar of a pool with its reductions, up to the horizon.
-    pub(crate) fn of_pool(problem: &Problem, pool: &Pool) -> Self {
-        let mut profile = match &pool.capacity {
-            Capacity::Constant { units } => Self::constant(*units),
-            Capacity::Weekly { units } => {
-                let week = units.iter().copied().cycle().skip(usize::try_from(problem.week_phase).unwrap_or(0));
-                let steps = (0..problem.horizon).zip(week).map(|(from, free)| Step { from, free: free.into() });
-                Self::of_steps(steps)
+    /// The calendar of a pool with its reductions, for so many slots.
+    pub(crate) fn of_pool(problem: &Problem, pool: &Pool, slots: Slot) -> Self {
+        let mut profile = Self::constant(0, slots);
+        let units = |units: u32| i32::try_from(units).unwrap_or(i32::MAX);
+        match &pool.capacity {
+            Capacity::Constant { units: all } => profile = Self::constant(*all, slots),
+            Capacity::Weekly { units: week } => {
+                let week = week.iter().cycle().skip(usize::try_from(problem.week_phase).unwrap_or(0));
+                let until = usize::try_from(problem.horizon).unwrap_or(0);
+                profile.free.iter_mut().take(until).zip(week).for_each(|(free, all)| *free = units(*all));
             }
             Capacity::Steps { steps } => {
-                Self::of_steps(steps.iter().map(|step| Step { from: step.from, free: step.units.into() }))
+                for step in steps {
+                    let from = profile.row(step.from);
+                    profile.free[from..].fill(units(step.units));
+                    profile.beyond = units(step.units);
+                }
             }
-        };
+        }
         for reduction in &pool.reductions {
             profile.take(reduction.window, reduction.units.into());
         }
-        for step in &mut profile.steps {
-            step.free = step.free.max(0);
-        }
+        profile.free.iter_mut().for_each(|free| *free = (*free).max(0));
         profile
     }
 
-    fn of_steps(steps: impl Iterator<Item = Step>) -> Self {
-        let mut profile = Self::constant(0);
-        for step in steps {
-            if profile.steps.last().is_none_or(|last| last.free != step.free) {
-                profile.steps.push(step);
-            }
-        }
-        profile
-    }
-
-    /// The row of the step that a slot lies in.
+    /// The row of a slot, cut to the rows there are.
     fn row(&self, slot: Slot) -> usize {
-        self.steps.partition_point(|step| step.from <= slot).saturating_sub(1)
+        usize::try_from(slot.max(0)).unwrap_or(usize::MAX).min(self.free.len())
     }
 
     /// Takes units away in a window; a negative number gives them back.
     pub(crate) fn take(&mut self, window: Window, units: i64) {
-        if window.start >= window.end {
-            return;
-        }
-        let first = self.split(window.start);
-        let last = self.split(window.end);
-        for step in &mut self.steps[first..last] {
-            step.free -= units;
-        }
-        self.join(last);
-        self.join(first);
-    }
-
-    /// Makes a step begin at a slot and gives its row.
-    fn split(&mut self, slot: Slot) -> usize {
-        let row = self.row(slot);
-        if self.steps[row].from == slot {
-            return row;
-        }
-        let free = self.steps[row].free;
-        self.steps.insert(row + 1, Step { from: slot, free });
-        row + 1
-    }
-
-    fn join(&mut self, row: usize) {
-        if row > 0 && row < self.steps.len() && self.steps[row].free == self.steps[row - 1].free {
-            self.steps.remove(row);
+        let (first, last) = (self.row(window.start), self.row(window.end));
+        let units = i32::try_from(units).unwrap_or(i32::MAX);
+        if first < last {
+            self.free[first..last].iter_mut().for_each(|free| *free = free.saturating_sub(units));
         }
     }
 
@@ -101,36 +73,41 @@ impl Profile {
         if window.start >= window.end {
             return None;
         }
-        let mut row = self.steps.partition_point(|step| step.from < window.end).saturating_sub(1);
-        loop {
-            if self.steps[row].free < need {
-                return Some(self.stretch_end(row, need));
-            }
-            if row == 0 || self.steps[row].from <= window.start {
-                return None;
-            }
-            row -= 1;
+        let need = i32::try_from(need).unwrap_or(i32::MAX);
+        let (first, mut last) = (self.row(window.start), self.row(window.end));
+        if window.end > self.free.len() as Slot && self.beyond < need {
+            return Some(NEVER);
         }
+        while last > first {
+            let run = first.max(last.saturating_sub(RUN));
+            let part = &self.free[run..last];
+            if part.iter().fold(i32::MAX, |least, free| least.min(*free)) < need {
+                let row = part.iter().rposition(|free| *free < need).unwrap_or(0);
+                return Some(self.stretch_end(run + row, need));
+            }
+            last = run;
+        }
+        None
     }
 
-    fn stretch_end(&self, mut row: usize, need: i64) -> Slot {
-        while row < self.steps.len() && self.steps[row].free < need {
-            row += 1;
+    fn stretch_end(&self, row: usize, need: i32) -> Slot {
+        match self.free[row..].iter().position(|free| *free >= need) {
+            Some(rows) => (row + rows) as Slot,
+            None if self.beyond >= need => self.free.len() as Slot,
+            None => NEVER,
         }
-        self.steps.get(row).map_or(NEVER, |step| step.from)
     }
 
     /// The parts of a window in which fewer than `need` units are free, with the units missing.
     pub(crate) fn shortages(&self, window: Window, need: i64) -> Vec<(Window, i64)> {
-        let mut found = Vec::new();
-        let mut row = self.row(window.start);
-        while row < self.steps.len() && self.steps[row].from < window.end {
-            let end = self.steps.get(row + 1).map_or(NEVER, |next| next.from);
-            let part = Window::new(self.steps[row].from.max(window.start), end.min(window.end));
-            if self.steps[row].free < need && part.start < part.end {
-                found.push((part, need - self.steps[row].free));
+        let mut found: Vec<(Window, i64)> = Vec::new();
+        for row in self.row(window.start)..self.row(window.end) {
+            let (slot, missing) = (row as Slot, need - i64::from(self.free[row]));
+            match found.last_mut() {
+                _ if missing <= 0 => {}
+                Some((part, units)) if part.end == slot && *units == missing => part.end += 1,
+                _ => found.push((Window::new(slot, slot + 1), missing)),
             }
-            row += 1;
         }
         found
     }
@@ -144,12 +121,13 @@ mod tests {
 
     #[test]
     fn a_window_that_touches_a_busy_stretch_is_not_blocked_by_it() {
-        let mut profile = Profile::constant(2);
+        let mut profile = Profile::constant(2, 100);
         profile.take(Window::new(10, 20), 2);
         assert_eq!(profile.blocked_until(Window::new(0, 10), 1), None);
         assert_eq!(profile.blocked_until(Window::new(20, 30), 2), None);
         assert_eq!(profile.blocked_until(Window::new(9, 11), 1), Some(20));
         assert_eq!(profile.blocked_until(Window::new(0, 5), 3), Some(NEVER));
+        assert_eq!(profile.blocked_until(Window::new(90, 120), 2), None);
     }
 
     proptest! {
@@ -157,18 +135,18 @@ mod tests {
 
         #[test]
         fn a_profile_agrees_with_counting_slot_by_slot(
-            takes in proptest::collection::vec((0i64..40, 1i64..12, -2i64..4), 0..12),
-            start in 0i64..40, length in 1i64..12, need in -2i64..6,
+            takes in proptest::collection::vec((0i64..40, 1i64..52, -2i64..4), 0..12),
+            start in 0i64..40, length in 1i64..50, need in -2i64..6,
         ) {
-            let mut profile = Profile::constant(4);
-            let mut slots = [4i64; 80];
+            let mut profile = Profile::constant(4, 100);
+            let mut slots = [4i64; 100];
             for (from, length, units) in takes {
                 profile.take(Window::new(from, from + length), units);
                 slots.iter_mut().skip(from as usize).take(length as usize).for_each(|free| *free -= units);
             }
             let end = start + length;
             let last = (start..end).rev().find(|slot| slots[*slot as usize] < need);
-            let until = last.map(|slot| (slot..80).find(|slot| slots[*slot as usize] >= need).unwrap_or(NEVER));
+            let until = last.map(|slot| (slot..100).find(|slot| slots[*slot as usize] >= need).unwrap_or(NEVER));
             prop_assert_eq!(profile.blocked_until(Window::new(start, end), need), until);
             let missing: i64 = profile.shortages(Window::new(start, end), need).iter()
                 .map(|(part, units)| (part.end - part.start) * units).sum();

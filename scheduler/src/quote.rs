@@ -168,7 +168,7 @@ pub fn quote(committed: &Committed, request: &Request) -> Answer {
     let batch = &request.batch;
     let grid = request.grid.as_ref().map(|grid| (grid.period, grid.offsets.as_slice()));
     let end_max = problem.horizon.min(batch.deadline.unwrap_or(Slot::MAX));
-    let ask = Ask { owner: problem.batches.len(), end_max, ignored: None, grid };
+    let ask = Ask { grid, ..Ask::until(problem.batches.len(), end_max) };
     let mut best: Option<Offer> = None;
     for route in batch.routes.positions() {
         let Ok(placement) = earliest(problem, &committed.load, batch, route, ask) else { continue };

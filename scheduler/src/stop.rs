@@ -39,13 +39,16 @@ impl std::fmt::Debug for Stop<'_> {
 pub struct Params<'a> {
     /// Threads of the operating system to spread the work over; 0 counts as 1.
     pub threads: usize,
+    /// How much of the time there is has gone by, from 0 to 1, where a limit of time is known: a
+    /// search that cools down then reaches its end in time. Without it the step budget tells.
+    pub gone: Option<&'a (dyn Fn() -> f64 + Sync)>,
     /// Told of every better plan or bound, from whichever thread finds it.
     pub progress: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl Default for Params<'_> {
     fn default() -> Self {
-        Self { threads: 1, progress: &|_| {} }
+        Self { threads: 1, gone: None, progress: &|_| {} }
     }
 }
 

@@ -163,6 +163,32 @@ impl SuiteLine {
         sum
     }
 
+    /// Owners of the few holds whose start is nearest to a slot, none of them further than `reach`.
+    pub(crate) fn nearest(&self, around: Slot, reach: Slot, most: usize) -> impl Iterator<Item = usize> {
+        let mut after = self.holds.partition_point(|held| held.span.start < around);
+        let mut before = after;
+        (0..most).map_while(move |_| {
+            let later = self.holds.get(after).map(|held| (held.span.start - around, held.owner));
+            let sooner = before.checked_sub(1).map(|row| (around - self.holds[row].span.start, self.holds[row].owner));
+            let (distance, owner) = match (sooner, later) {
+                (Some(sooner), Some(later)) if sooner.0 <= later.0 => {
+                    before -= 1;
+                    sooner
+                }
+                (_, Some(later)) => {
+                    after += 1;
+                    later
+                }
+                (Some(sooner), None) => {
+                    before -= 1;
+                    sooner
+                }
+                (None, None) => return None,
+            };
+            (distance <= reach).then_some(owner)
+        })
+    }
+
     /// Who holds the suite at some time in the window.
     pub(crate) fn holders(&self, window: Window) -> impl Iterator<Item = usize> {
         self.holds.iter().filter(move |held| held.span.overlaps(window)).map(|held| held.owner)

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::index::{PoolIx, RouteIx, SuiteIx};
 use crate::load::{Load, span, turnaround};
 use crate::plan::Placement;
-use crate::problem::{Batch, EquipmentHold, Problem, Route, SuiteHold};
+use crate::problem::{Activity, Batch, Commitment, EquipmentHold, Problem, Route, SuiteHold};
 use crate::profile::{NEVER, Profile};
 use crate::spec::{Slot, Window};
 use crate::suite_line::Held;
@@ -37,12 +37,21 @@ pub(crate) type Obstacles = BTreeMap<Obstacle, Window>;
 pub(crate) struct Ask<'a> {
     /// Whose holds these will be.
     pub(crate) owner: usize,
+    /// The first activity starts no earlier, whatever the batch's own release.
+    pub(crate) start_min: Slot,
     /// The last activity must end by then.
     pub(crate) end_max: Slot,
     /// Treated as if there were always enough of it.
     pub(crate) ignored: Option<Obstacle>,
     /// Offsets within a period at which the first activity may start; any when empty.
     pub(crate) grid: Option<(Slot, &'a [Slot])>,
+}
+
+impl Ask<'_> {
+    /// A place that ends by a slot, and nothing special.
+    pub(crate) const fn until(owner: usize, end_max: Slot) -> Self {
+        Self { owner, start_min: 0, end_max, ignored: None, grid: None }
+    }
 }
 
 /// Most combinations of suites and pools tried for a route whose holds compete with each other.
@@ -58,49 +67,145 @@ pub(crate) fn earliest(
     route: RouteIx,
     ask: Ask,
 ) -> Result<Placement, Obstacles> {
-    let mut search = Search::new(problem, load, batch, route, ask, committed_choice(batch, route));
-    let found = search.run().map(|()| search.placement(route));
-    if !search.in_own_way {
-        return found.ok_or(search.obstacles);
-    }
-    let mut best = found;
-    let mut obstacles = search.obstacles;
-    for choice in choices(batch, route) {
-        let mut search = Search::new(problem, load, batch, route, ask, choice);
-        if search.run().is_some() {
-            let found = search.placement(route);
-            if best.as_ref().is_none_or(|best| found.starts.last() < best.starts.last()) {
-                best = Some(found);
-            }
-        }
-        obstacles.append(&mut search.obstacles);
-    }
-    best.ok_or(obstacles)
+    let mut timer = Timer { trace: true, ..Timer::default() };
+    timer.earliest(problem, load, batch, route, ask).ok_or(timer.obstacles)
 }
 
-/// Suites and pools that are settled before the search; the rest it chooses as it goes.
+/// Finds earliest placements, one after the other, in the same memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Timer {
+    /// Latest start of each activity that leaves room for the rest.
+    latest: Vec<Slot>,
+    bounds: Vec<Slot>,
+    starts: Vec<Slot>,
+    suites: Vec<Option<SuiteIx>>,
+    equipment: Vec<Option<PoolIx>>,
+    /// Whether to note what was in the way.
+    trace: bool,
+    obstacles: Obstacles,
+    /// Whether a hold found no room only because of another hold of this same batch.
+    in_own_way: bool,
+    /// Suites that a search leaves out of account for the sake of variety: one in so many is
+    /// passed over when another one is free; 0 for none.
+    pub(crate) pass_over: u32,
+    /// Draws the suites passed over.
+    draw: u32,
+}
+
+impl Timer {
+    /// One that draws the suites it passes over from a seed.
+    pub(crate) fn drawing(seed: u64) -> Self {
+        Self { draw: (seed as u32) | 1, ..Self::default() }
+    }
+
+    /// The earliest placement on a route, when there is one.
+    pub(crate) fn earliest(
+        &mut self,
+        problem: &Problem,
+        load: &Load,
+        batch: &Batch,
+        route: RouteIx,
+        ask: Ask,
+    ) -> Option<Placement> {
+        self.obstacles.clear();
+        self.in_own_way = false;
+        let choice = committed_choice(batch, route);
+        let found = Search::new(self, problem, load, batch, route, ask, choice.as_ref()).run();
+        let mut best = found.map(|()| self.placement(route));
+        if !self.in_own_way {
+            return best;
+        }
+        for choice in choices(batch, route) {
+            if Search::new(self, problem, load, batch, route, ask, Some(&choice)).run().is_some()
+                && best.as_ref().is_none_or(|best| self.starts.last() < best.starts.last())
+            {
+                best = Some(self.placement(route));
+            }
+        }
+        best
+    }
+
+    /// Whether a placement fits as it is.
+    pub(crate) fn fits(
+        &mut self,
+        problem: &Problem,
+        load: &Load,
+        batch: &Batch,
+        placement: &Placement,
+        ask: Ask,
+    ) -> bool {
+        let committed = batch.commitment.as_ref();
+        if committed.is_some_and(|fixed| !allows(fixed, placement)) {
+            return false;
+        }
+        let soonest = batch.release.max(problem.now).max(ask.start_min);
+        let is_free = |k: usize, activity: &Activity| {
+            let (start, fixed) = (placement.starts[k], committed.is_some_and(|fixed| fixed.starts[k].is_some()));
+            let window = Window::new(start, start + activity.duration);
+            let mut demands = activity.demands.iter();
+            fixed
+                || (start >= soonest
+                    && demands.all(|(pool, units)| load.pools[*pool].blocked_until(window, (*units).into()).is_none()))
+        };
+        let route = &batch.routes[placement.route];
+        if !route.activities.iter().enumerate().all(|(k, activity)| is_free(k, activity)) {
+            return false;
+        }
+        let choice = Choice {
+            starts: placement.starts.iter().copied().map(Some).collect(),
+            suites: placement.suites.iter().copied().map(Some).collect(),
+            equipment: placement.equipment.iter().copied().map(Some).collect(),
+        };
+        Search::new(self, problem, load, batch, placement.route, ask, Some(&choice)).run().is_some()
+    }
+
+    fn placement(&self, route: RouteIx) -> Placement {
+        Placement {
+            route,
+            starts: self.starts.clone(),
+            suites: self.suites.iter().copied().flatten().collect(),
+            equipment: self.equipment.iter().copied().flatten().collect(),
+        }
+    }
+}
+
+/// Whether a placement keeps to what is fixed.
+fn allows(fixed: &Commitment, placement: &Placement) -> bool {
+    fn same<T: PartialEq>(fixed: &[Option<T>], here: &[T]) -> bool {
+        fixed.len() == here.len()
+            && fixed.iter().zip(here).all(|(fixed, here)| fixed.as_ref().is_none_or(|it| it == here))
+    }
+    fixed.route == placement.route
+        && same(&fixed.starts, &placement.starts)
+        && same(&fixed.suites, &placement.suites)
+        && same(&fixed.equipment, &placement.equipment)
+}
+
+/// Starts, suites and pools that are settled before the search; the rest it chooses as it goes.
 #[derive(Debug, Clone)]
 struct Choice {
+    starts: Vec<Option<Slot>>,
     suites: Vec<Option<SuiteIx>>,
     equipment: Vec<Option<PoolIx>>,
 }
 
-/// Only what is committed is settled; the search chooses the rest one by one.
-fn committed_choice(batch: &Batch, ix: RouteIx) -> Choice {
-    let route = &batch.routes[ix];
-    match batch.commitment.as_ref().filter(|commitment| commitment.route == ix) {
-        Some(commitment) => Choice { suites: commitment.suites.clone(), equipment: commitment.equipment.clone() },
-        None => {
-            Choice { suites: vec![None; route.suite_holds.len()], equipment: vec![None; route.equipment_holds.len()] }
-        }
-    }
+/// What is committed is settled; the search chooses the rest one by one.
+fn committed_choice(batch: &Batch, ix: RouteIx) -> Option<Choice> {
+    let commitment = batch.commitment.as_ref().filter(|commitment| commitment.route == ix)?;
+    let Commitment { starts, suites, equipment, .. } = commitment.clone();
+    Some(Choice { starts, suites, equipment })
 }
 
 /// When holds of the route compete for the same suites or pools, choosing one by one can miss the
 /// only way to serve them all: then every combination, up to a limit, of those that compete.
 fn choices(batch: &Batch, ix: RouteIx) -> Vec<Choice> {
     let route = &batch.routes[ix];
-    let mut choices = vec![committed_choice(batch, ix)];
+    let open = || Choice {
+        starts: vec![None; route.activities.len()],
+        suites: vec![None; route.suite_holds.len()],
+        equipment: vec![None; route.equipment_holds.len()],
+    };
+    let mut choices = vec![committed_choice(batch, ix).unwrap_or_else(open)];
     for (row, hold) in route.suite_holds.iter().enumerate() {
         let rival = |other: &SuiteHold| other.candidates.iter().any(|suite| hold.candidates.contains(suite));
         if route.suite_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
@@ -136,23 +241,16 @@ fn branch<T: Copy>(choices: &mut Vec<Choice>, candidates: &[T], field: impl Fn(&
     *choices = more;
 }
 
-struct Search<'a> {
+/// One search for the earliest placement on one route.
+struct Search<'a, 't> {
+    timer: &'t mut Timer,
     problem: &'a Problem,
     load: &'a Load,
     batch: &'a Batch,
     route: &'a Route,
     ask: Ask<'a>,
-    choice: Choice,
-    fixed: Vec<Option<Slot>>,
-    /// Latest start of each activity that leaves room for the rest.
-    latest: Vec<Slot>,
-    bounds: Vec<Slot>,
-    starts: Vec<Slot>,
-    suites: Vec<Option<SuiteIx>>,
-    equipment: Vec<Option<PoolIx>>,
-    obstacles: Obstacles,
-    /// Whether a hold found no room only because of another hold of this same batch.
-    in_own_way: bool,
+    choice: Option<&'t Choice>,
+    fixed: Option<&'t [Option<Slot>]>,
 }
 
 /// A suite that the batch itself already holds, and for which hold of its route.
@@ -172,65 +270,67 @@ struct Raise {
     from: Slot,
 }
 
-impl<'a> Search<'a> {
-    fn new(problem: &'a Problem, load: &'a Load, batch: &'a Batch, ix: RouteIx, ask: Ask<'a>, choice: Choice) -> Self {
+impl<'a, 't> Search<'a, 't> {
+    fn new(
+        timer: &'t mut Timer,
+        problem: &'a Problem,
+        load: &'a Load,
+        batch: &'a Batch,
+        ix: RouteIx,
+        ask: Ask<'a>,
+        choice: Option<&'t Choice>,
+    ) -> Self {
         let route = &batch.routes[ix];
         let count = route.activities.len();
-        let committed = batch.commitment.as_ref().filter(|commitment| commitment.route == ix);
-        let fixed = committed.map_or_else(|| vec![None; count], |commitment| commitment.starts.clone());
-        let mut latest = vec![0; count];
+        let fixed = choice.map(|choice| choice.starts.as_slice());
+        let Timer { latest, bounds, starts, suites, equipment, .. } = timer;
+        latest.clear();
+        latest.resize(count, 0);
         let mut end_max = ask.end_max;
         for k in (0..count).rev() {
             latest[k] = end_max - route.activities[k].duration;
-            if let Some(start) = fixed[k] {
+            if let Some(start) = fixed.and_then(|fixed| fixed[k]) {
                 latest[k] = latest[k].min(start);
             }
             end_max = latest[k] - route.activities[k].min_lag;
         }
         latest[0] = latest[0].min(batch.start_max.unwrap_or(NEVER));
-        let mut bounds = vec![problem.now; count];
-        bounds[0] = bounds[0].max(batch.release);
-        for (bound, start) in bounds.iter_mut().zip(&fixed) {
+        bounds.clear();
+        bounds.resize(count, problem.now);
+        bounds[0] = bounds[0].max(batch.release).max(ask.start_min);
+        for (bound, start) in bounds.iter_mut().zip(fixed.unwrap_or_default()) {
             *bound = start.unwrap_or(*bound);
         }
-        Self {
-            problem,
-            load,
-            batch,
-            route,
-            ask,
-            choice,
-            fixed,
-            latest,
-            bounds,
-            starts: vec![0; count],
-            suites: vec![None; route.suite_holds.len()],
-            equipment: vec![None; route.equipment_holds.len()],
-            obstacles: Obstacles::new(),
-            in_own_way: false,
-        }
+        starts.clear();
+        starts.resize(count, 0);
+        suites.clear();
+        suites.resize(route.suite_holds.len(), None);
+        equipment.clear();
+        equipment.resize(route.equipment_holds.len(), None);
+        Self { timer, problem, load, batch, route, ask, choice, fixed }
     }
 
     /// Whether a placement was found; it is then in `starts`, `suites` and `equipment`.
     fn run(&mut self) -> Option<()> {
         let mut k = 0;
-        while k < self.starts.len() {
+        while k < self.route.activities.len() {
             let activity = &self.route.activities[k];
             let end_before = k.checked_sub(1).map(|before| self.end(before));
-            let from = self.bounds[k].max(end_before.map_or(self.bounds[k], |end| end + activity.min_lag));
+            let bound = self.timer.bounds[k];
+            let from = bound.max(end_before.map_or(bound, |end| end + activity.min_lag));
             let start = self.start_from(k, from)?;
             if let (Some(end), Some(max_lag)) = (end_before, activity.max_lag)
                 && start > end + max_lag
             {
                 k -= 1;
-                self.bounds[k] = start - max_lag - self.route.activities[k].duration;
+                self.timer.bounds[k] = start - max_lag - self.route.activities[k].duration;
                 continue;
             }
-            self.starts[k] = start;
+            self.timer.starts[k] = start;
             match self.take_holds(k) {
                 Some(raise) => {
                     k = raise.activity;
-                    self.bounds[k] = raise.from;
+                    self.timer.bounds[k] = raise.from;
                 }
                 None => k += 1,
             }
@@ -238,28 +338,24 @@ impl<'a> Search<'a> {
         Some(())
     }
 
-    fn placement(&self, route: RouteIx) -> Placement {
-        Placement {
-            route,
-            starts: self.starts.clone(),
-            suites: self.suites.iter().copied().flatten().collect(),
-            equipment: self.equipment.iter().copied().flatten().collect(),
-        }
+    fn end(&self, k: usize) -> Slot {
+        self.timer.starts[k] + self.route.activities[k].duration
     }
 
-    fn end(&self, k: usize) -> Slot {
-        self.starts[k] + self.route.activities[k].duration
+    fn span(&self, first: usize, last: usize) -> Window {
+        span(self.route, &self.timer.starts, first, last)
     }
 
     /// The first slot from which an activity's people are free throughout and its start is
     /// allowed. Fixed activities are where they are: their people are not asked again.
     fn start_from(&mut self, k: usize, from: Slot) -> Option<Slot> {
-        if let Some(fixed) = self.fixed[k] {
-            return (from <= fixed && fixed <= self.latest[k]).then_some(fixed);
+        let latest = self.timer.latest[k];
+        if let Some(fixed) = self.fixed.and_then(|fixed| fixed[k]) {
+            return (from <= fixed && fixed <= latest).then_some(fixed);
         }
         let activity = &self.route.activities[k];
         let mut start = from;
-        'again: while start <= self.latest[k] {
+        'again: while start <= latest {
             if k == 0
                 && let Some(on_grid) = self.ask.grid.and_then(|(period, at)| next_on_grid(start, period, at))
             {
@@ -271,30 +367,46 @@ impl<'a> Search<'a> {
                 }
                 let window = Window::new(start, start + activity.duration);
                 if let Some(until) = self.load.pools[*pool].blocked_until(window, i64::from(*units)) {
-                    self.obstacles.insert(Obstacle::Pool(*pool), Window::new(start, until));
+                    self.note(Obstacle::Pool(*pool), Window::new(start, until));
                     start = until;
                     continue 'again;
                 }
             }
-            return (start <= self.latest[k]).then_some(start);
+            return (start <= latest).then_some(start);
         }
         None
+    }
+
+    fn note(&mut self, obstacle: Obstacle, window: Window) {
+        if self.timer.trace {
+            self.timer.obstacles.insert(obstacle, window);
+        }
     }
 
     /// Takes what is held up to the end of activity `k`, or says where to go back to.
     fn take_holds(&mut self, k: usize) -> Option<Raise> {
         let route = self.route;
-        let suites = || route.suite_holds.iter().enumerate().filter(|(_, hold)| hold.last == k);
-        let equipment = || route.equipment_holds.iter().enumerate().filter(|(_, hold)| hold.last == k);
-        suites().for_each(|(row, _)| self.suites[row] = None);
-        equipment().for_each(|(row, _)| self.equipment[row] = None);
-        for (row, hold) in equipment() {
-            if let Err(raise) = self.take_equipment(row, hold) {
+        for (row, hold) in route.suite_holds.iter().enumerate() {
+            if hold.last == k {
+                self.timer.suites[row] = None;
+            }
+        }
+        for (row, hold) in route.equipment_holds.iter().enumerate() {
+            if hold.last == k {
+                self.timer.equipment[row] = None;
+            }
+        }
+        for (row, hold) in route.equipment_holds.iter().enumerate() {
+            if hold.last == k
+                && let Err(raise) = self.take_equipment(row, hold)
+            {
                 return Some(raise);
             }
         }
-        for (row, hold) in suites() {
-            if let Err(raise) = self.take_suite(row, hold) {
+        for (row, hold) in route.suite_holds.iter().enumerate() {
+            if hold.last == k
+                && let Err(raise) = self.take_suite(row, hold)
+            {
                 return Some(raise);
             }
         }
@@ -302,19 +414,19 @@ impl<'a> Search<'a> {
     }
 
     fn raise(&mut self, obstacle: Obstacle, first: usize, from: Slot) -> Raise {
-        let start = self.starts[first];
-        self.obstacles.insert(obstacle, Window::new(start, from.max(start + 1)));
+        let start = self.timer.starts[first];
+        self.note(obstacle, Window::new(start, from.max(start + 1)));
         Raise { activity: first, from: from.max(start + 1) }
     }
 
     fn take_equipment(&mut self, row: usize, hold: &EquipmentHold) -> Result<(), Raise> {
-        let held = span(self.route, &self.starts, hold.first, hold.last);
-        let settled = self.choice.equipment[row];
+        let held = self.span(hold.first, hold.last);
+        let settled = self.choice.and_then(|choice| choice.equipment[row]);
         let mut soonest: Option<(Short, PoolIx)> = None;
         let mut in_own_way = false;
         for pool in settled.iter().chain(hold.pools.iter().filter(|_| settled.is_none())) {
             let window = Window::new(held.start, held.end + turnaround(&self.problem.pools[*pool]));
-            let own = self.own_equipment(*pool, hold.last);
+            let own = self.own_equipment(*pool, row, hold.last);
             let ignored = self.ask.ignored == Some(Obstacle::Pool(*pool));
             match short(&self.load.pools[*pool], window, hold.units.into(), hold.first, &own) {
                 Some(short) if !ignored => {
@@ -324,12 +436,12 @@ impl<'a> Search<'a> {
                     }
                 }
                 Some(_) | None => {
-                    self.equipment[row] = Some(*pool);
+                    self.timer.equipment[row] = Some(*pool);
                     return Ok(());
                 }
             }
         }
-        self.in_own_way |= in_own_way;
+        self.timer.in_own_way |= in_own_way;
         Err(match soonest {
             Some((short, pool)) => self.raise(Obstacle::Pool(pool), short.activity, short.until),
             None => Raise { activity: hold.first, from: NEVER },
@@ -337,8 +449,8 @@ impl<'a> Search<'a> {
     }
 
     fn take_suite(&mut self, row: usize, hold: &SuiteHold) -> Result<(), Raise> {
-        let held = span(self.route, &self.starts, hold.first, hold.last);
-        let own = self.own_suites(hold.last);
+        let held = self.span(hold.first, hold.last);
+        let own = self.own_suites(row, hold.last);
         if let Some(quota) = &self.load.quotas[self.batch.tenant]
             && self.ask.ignored != Some(Obstacle::Quota)
         {
@@ -349,7 +461,7 @@ impl<'a> Search<'a> {
         }
         let new = Held::new(self.batch, self.ask.owner, row, hold, held);
         let ignored = self.ask.ignored == Some(Obstacle::Suite(row));
-        let settled = self.choice.suites[row];
+        let settled = self.choice.and_then(|choice| choice.suites[row]);
         let mut soonest = Short { until: NEVER, activity: hold.first, in_own_way: false };
         let mut in_own_way = false;
         let mut best: Option<(i64, SuiteIx)> = None;
@@ -365,6 +477,7 @@ impl<'a> Search<'a> {
                     let (cost, idle) = self.load.suites[*suite].cost_of(self.problem, &new);
                     let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
                     let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
+                    let rank = if self.timer.passes_over() { rank.saturating_add(NEVER) } else { rank };
                     if best.is_none_or(|best| (rank, *suite) < best) {
                         best = Some((rank, *suite));
                     }
@@ -373,11 +486,11 @@ impl<'a> Search<'a> {
         }
         match best {
             Some((_, suite)) => {
-                self.suites[row] = Some(suite);
+                self.timer.suites[row] = Some(suite);
                 Ok(())
             }
             None => {
-                self.in_own_way |= in_own_way;
+                self.timer.in_own_way |= in_own_way;
                 Err(self.raise(Obstacle::Suite(row), soonest.activity, soonest.until))
             }
         }
@@ -390,6 +503,9 @@ impl<'a> Search<'a> {
         if let Some(until) = line.blocked_until(self.problem, self.batch, new, &[]) {
             return Some(Short { until, activity: hold.first, in_own_way: false });
         }
+        if own.iter().all(|(at, ..)| *at != suite) {
+            return None;
+        }
         let own: Vec<&OwnHold> = own.iter().filter(|(at, ..)| *at == suite).collect();
         let held: Vec<Held> = own.iter().map(|(_, held, _)| *held).collect();
         let until = line.blocked_until(self.problem, self.batch, new, &held)?;
@@ -401,11 +517,11 @@ impl<'a> Search<'a> {
     }
 
     /// What this batch itself already holds of a pool, by holds that end by activity `last`.
-    fn own_equipment(&self, pool: PoolIx, last: usize) -> Vec<(Window, i64, usize)> {
-        let holds = self.route.equipment_holds.iter().zip(&self.equipment);
-        let mine = holds.filter(|(hold, at)| hold.last <= last && **at == Some(pool));
-        mine.map(|(hold, _)| {
-            let mut window = span(self.route, &self.starts, hold.first, hold.last);
+    fn own_equipment(&self, pool: PoolIx, row: usize, last: usize) -> Vec<(Window, i64, usize)> {
+        let holds = self.route.equipment_holds.iter().zip(&self.timer.equipment).enumerate();
+        let mine = holds.filter(|(at, (hold, of))| *at != row && hold.last <= last && **of == Some(pool));
+        mine.map(|(_, (hold, _))| {
+            let mut window = self.span(hold.first, hold.last);
             window.end += turnaround(&self.problem.pools[pool]);
             (window, i64::from(hold.units), hold.first)
         })
@@ -413,14 +529,28 @@ impl<'a> Search<'a> {
     }
 
     /// The suites this batch itself already holds, by holds that end by activity `last`.
-    fn own_suites(&self, last: usize) -> Vec<OwnHold<'a>> {
-        let holds = self.route.suite_holds.iter().zip(&self.suites).enumerate();
-        let mine = holds.filter(|(_, (hold, _))| hold.last <= last);
+    fn own_suites(&self, row: usize, last: usize) -> Vec<OwnHold<'a>> {
+        let holds = self.route.suite_holds.iter().zip(&self.timer.suites).enumerate();
+        let mine = holds.filter(|(at, (hold, _))| *at != row && hold.last <= last);
         mine.filter_map(|(row, (hold, suite))| {
-            let span = span(self.route, &self.starts, hold.first, hold.last);
+            let span = self.span(hold.first, hold.last);
             Some(((*suite)?, Held::new(self.batch, self.ask.owner, row, hold, span), hold))
         })
         .collect()
+    }
+}
+
+impl Timer {
+    /// Draws whether the suite just looked at is passed over.
+    fn passes_over(&mut self) -> bool {
+        if self.pass_over == 0 {
+            return false;
+        }
+        // A step of Marsaglia's xorshift: variety is wanted here, not quality of randomness.
+        self.draw ^= self.draw << 13;
+        self.draw ^= self.draw >> 17;
+        self.draw ^= self.draw << 5;
+        self.draw.is_multiple_of(self.pass_over)
     }
 }
 

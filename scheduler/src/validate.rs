@@ -12,8 +12,8 @@ use crate::spec::{
     SuiteHoldSpec, SuiteSpec, Window,
 };
 
-/// Longest horizon, in slots: 95 years of 5-minute slots.
-pub(crate) const HORIZON_MAX: Slot = 10_000_000;
+/// Longest horizon, in slots: ten years of 5-minute slots. A plan keeps a number per slot and pool.
+pub(crate) const HORIZON_MAX: Slot = 1 << 20;
 /// Most units of a pool, or needed of one.
 pub(crate) const UNITS_MAX: u32 = 1_000_000;
 /// Largest single cost, weight or penalty.

@@ -10,6 +10,8 @@ mod quotes;
 #[cfg(test)]
 mod random_plans;
 #[cfg(test)]
+mod searches;
+#[cfg(test)]
 mod specifications;
 #[cfg(test)]
 mod violations;

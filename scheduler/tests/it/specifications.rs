@@ -100,9 +100,9 @@ fn what_is_wrong_with_a_batch_is_named() {
 #[test]
 fn a_request_with_costs_that_cannot_be_added_up_is_refused() {
     let spec = spec();
-    let problem = Problem::new(&ProblemSpec { cost_scale: 1_000_000, ..spec.clone() }).unwrap();
+    let problem = Problem::new(&ProblemSpec { cost_scale: 10_000_000, ..spec.clone() }).unwrap();
     let request =
-        BatchSpec { id: "new".to_owned(), weight: 1_000_000_000_000, due: -9_000_000, ..spec.batches[0].clone() };
+        BatchSpec { id: "new".to_owned(), weight: 1_000_000_000_000, due: -1_048_576, ..spec.batches[0].clone() };
     let text = Request::new(&problem, &request).map(drop).unwrap_err().to_string();
     assert!(text.contains("the costs could reach"), "{text}");
 }
