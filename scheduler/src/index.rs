@@ -40,6 +40,8 @@ macro_rules! positions {
 }
 
 positions! {
+    /// An airlock.
+    AirlockIx;
     /// A batch of the problem.
     BatchIx;
     /// A changeover family: batches of one family need the same clean-up before and after.

@@ -4,7 +4,10 @@ mod anchor;
 mod build;
 mod chains;
 mod check;
+mod check_use;
 mod cost;
+mod generate;
+mod generate_routes;
 mod index;
 mod load;
 mod moves;
@@ -20,23 +23,29 @@ mod stop;
 mod suite_line;
 mod timing;
 mod validate;
+mod validate_batch;
 mod violation;
 mod working;
 
 pub use anchor::Anchor;
 pub use build::{Draft, build};
 pub use check::{check, recount};
-pub use index::{BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, TenantIx};
+pub use generate::{FacilitySize, generate};
+pub use index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, TenantIx};
 pub use plan::{NamedPlacement, NamedPlan, Objective, Placement, Plan, PlanError};
-pub use problem::{Activity, Batch, Changeover, Commitment, EquipmentHold, Problem, Route, Suite, SuiteHold, Tenant};
+pub use problem::{
+    Activity, Airlock, Batch, Booking, Changeover, Commitment, EquipmentHold, Fitness, Problem, Route, Suite,
+    SuiteHold, Tenant,
+};
 pub use quote::{Answer, CommitError, Committed, Offer, Offers, Request, StartGrid, TenantOffer, quote};
 pub use read::facility::{FacilityError, read_facility, read_solution, write_solution};
+pub use read::facility2::{Facility2Error, read_facility2, read_plan, write_facility2, write_plan};
 pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};
 pub use search::{Outcome, improve, solve};
 pub use spec::{
-    ActivitySpec, BatchSpec, Capacity, CapacityStep, ChangeoverSpec, CoOccupancySpec, CommitmentSpec, DemandSpec,
-    EquipmentHoldSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction, ReservationSpec, RouteSpec, Slot, SuiteHoldSpec,
-    SuiteSpec, TenantSpec, WeeklyShift, Window,
+    ActivitySpec, AirlockSpec, BatchSpec, BookingSpec, Capacity, CapacityStep, ChangeoverSpec, CoOccupancySpec,
+    CommitmentSpec, DemandSpec, EquipmentHoldSpec, FitnessSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction,
+    ReservationSpec, RouteSpec, Slot, SuiteHoldSpec, SuiteSpec, TenantSpec, UnionSpec, WeeklyShift, Window,
 };
 pub use stop::{Params, Progress, Stop};
 pub use validate::{Fault, ProblemError};

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::index::{BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, Table, TenantIx};
+use crate::index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, Table, TenantIx};
 use crate::spec::{BatchSpec, Grade, Pool, ProblemSpec, Slot, Window};
 use crate::validate::{self, ProblemError};
+use crate::validate_batch;
 
 /// A planning problem, checked as a whole by [`Problem::new`].
 #[derive(Debug, Clone)]
@@ -22,6 +23,11 @@ pub struct Problem {
     pub(crate) pools: Table<PoolIx, Pool>,
     pub(crate) changeover: Table<FamilyIx, Table<FamilyIx, Changeover>>,
     pub(crate) co_occupancy: BTreeSet<(SuiteIx, OccupancyIx, OccupancyIx)>,
+    pub(crate) airlocks: Table<AirlockIx, Airlock>,
+    /// Each union pool with the pools it stands over.
+    pub(crate) unions: Vec<(PoolIx, BTreeSet<PoolIx>)>,
+    /// The work items, each after those it must follow.
+    pub(crate) works: Vec<BatchIx>,
     pub(crate) batches: Table<BatchIx, Batch>,
     pub(crate) names: Names,
 }
@@ -42,10 +48,14 @@ pub struct Tenant {
 pub struct Suite {
     /// Id.
     pub id: String,
-    /// What it is fit for.
+    /// What it is fit for at all times, when nothing is said of times.
     pub classes: BTreeSet<String>,
-    /// Cleanliness grade.
+    /// Cleanliness grade at all times, when nothing is said of times.
     pub grade: Option<Grade>,
+    /// What it is fit for over time; empty when `classes` and `grade` say it.
+    pub fitness: Vec<Fitness>,
+    /// The airlock through which it is entered and left.
+    pub airlock: Option<AirlockIx>,
     /// Places for shared holds.
     pub places: u32,
     /// Slots for which a place stays taken after a shared hold.
@@ -58,6 +68,69 @@ pub struct Suite {
     pub initial_family: Option<FamilyIx>,
     /// First slot at which it, or its first changeover, may begin.
     pub available_from: Slot,
+}
+
+/// What a suite is fit for during one stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitness {
+    /// What it is fit for.
+    pub classes: BTreeSet<String>,
+    /// Cleanliness grade.
+    pub grade: Option<Grade>,
+    /// In force once this work item has ended.
+    pub after: Option<BatchIx>,
+    /// In force until this work item starts.
+    pub before: Option<BatchIx>,
+    /// First slot at which it is no longer in force.
+    pub until: Option<Slot>,
+}
+
+impl Fitness {
+    /// Whether it has what a hold asks for, at some time.
+    #[must_use]
+    pub fn serves(&self, hold: &SuiteHold) -> bool {
+        serves(&self.classes, self.grade, &hold.classes, hold.grade_min)
+    }
+}
+
+/// Whether classes and a grade are enough for what is asked.
+pub(crate) fn serves(
+    classes: &BTreeSet<String>,
+    grade: Option<Grade>,
+    asked: &BTreeSet<String>,
+    grade_min: Option<Grade>,
+) -> bool {
+    asked.is_subset(classes) && (grade_min.is_none() || grade >= grade_min)
+}
+
+/// An airlock: used in one direction at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Airlock {
+    /// Id.
+    pub id: String,
+    /// Passages in one direction at once.
+    pub capacity: u32,
+    /// Slots a passage takes.
+    pub passage: Slot,
+}
+
+/// What was agreed about the start of a confirmed booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Booking {
+    /// Agreed start.
+    pub start: Slot,
+    /// Slots by which it may start earlier.
+    pub earlier: Slot,
+    /// Slots by which it may start later.
+    pub later: Slot,
+}
+
+impl Booking {
+    /// First and last start that need no new agreement.
+    #[must_use]
+    pub const fn bounds(self) -> (Slot, Slot) {
+        (self.start - self.earlier, self.start + self.later)
+    }
 }
 
 /// What it takes to clear a suite from one family for another.
@@ -80,9 +153,9 @@ pub struct Batch {
     pub family: FamilyIx,
     /// Its occupancy class, when it may share a suite.
     pub occupancy_class: Option<OccupancyIx>,
-    /// Earliest start of the first activity.
+    /// Earliest start of the first activity, the tolerance of its booking included.
     pub release: Slot,
-    /// Latest start of the first activity.
+    /// Latest start of the first activity, the tolerance of its booking included.
     pub start_max: Option<Slot>,
     /// Wanted end.
     pub due: Slot,
@@ -92,6 +165,12 @@ pub struct Batch {
     pub weight: i64,
     /// Cost of refusal; none when it may not be refused.
     pub drop_penalty: Option<i64>,
+    /// What was agreed about its start.
+    pub booking: Option<Booking>,
+    /// Whether this is work on suites.
+    pub work: bool,
+    /// Work items that must have ended before it starts.
+    pub after: Vec<BatchIx>,
     pub(crate) routes: Table<RouteIx, Route>,
     /// What is already fixed.
     pub commitment: Option<Commitment>,
@@ -164,6 +243,8 @@ pub struct SuiteHold {
     pub last: usize,
     /// Whether a place is enough.
     pub shared: bool,
+    /// The hold whose suite this one must have; that one has none itself.
+    pub same_suite_as: Option<usize>,
     /// Suites that fulfil all of this and that the tenant is qualified for.
     pub candidates: Vec<SuiteIx>,
 }
@@ -210,6 +291,7 @@ pub(crate) struct Names {
     pub(crate) tenants: BTreeMap<String, TenantIx>,
     pub(crate) suites: BTreeMap<String, SuiteIx>,
     pub(crate) pools: BTreeMap<String, PoolIx>,
+    pub(crate) airlocks: BTreeMap<String, AirlockIx>,
     pub(crate) families: BTreeMap<String, FamilyIx>,
     pub(crate) occupancy: BTreeMap<String, OccupancyIx>,
     pub(crate) batches: BTreeMap<String, BatchIx>,
@@ -229,10 +311,11 @@ impl Problem {
     /// # Errors
     /// As [`Problem::new`], for this batch.
     pub fn with_batch(&self, spec: &BatchSpec) -> Result<(Self, BatchIx), ProblemError> {
-        let batch = validate::batch(self, spec)?;
+        let batch = validate_batch::batch(self, spec)?;
         let mut more = self.clone();
         let ix = more.batches.push(batch);
         more.names.batches.insert(spec.id.clone(), ix);
+        more.works.extend(spec.work.then_some(ix));
         Ok((more, ix))
     }
 
@@ -281,6 +364,11 @@ impl Problem {
         self.pools.pairs()
     }
 
+    /// All airlocks, with their positions.
+    pub fn airlocks(&self) -> impl Iterator<Item = (AirlockIx, &Airlock)> {
+        self.airlocks.pairs()
+    }
+
     /// All tenants, with their positions.
     pub fn tenants(&self) -> impl Iterator<Item = (TenantIx, &Tenant)> {
         self.tenants.pairs()
@@ -302,6 +390,12 @@ impl Problem {
     #[must_use]
     pub fn pool(&self, ix: PoolIx) -> Option<&Pool> {
         self.pools.find(ix)
+    }
+
+    /// An airlock; none when the position is another problem's.
+    #[must_use]
+    pub fn airlock(&self, ix: AirlockIx) -> Option<&Airlock> {
+        self.airlocks.find(ix)
     }
 
     /// A tenant; none when the position is another problem's.

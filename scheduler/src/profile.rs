@@ -5,7 +5,7 @@
 #![expect(clippy::indexing_slicing, reason = "every range is cut to the slots there are")]
 
 use crate::problem::Problem;
-use crate::spec::{Capacity, Pool, Slot, Window};
+use crate::spec::{Capacity, MINUTES_PER_WEEK, Pool, Slot, Window};
 
 /// Further than any plan: "never".
 pub(crate) const NEVER: Slot = Slot::MAX / 4;
@@ -37,6 +37,18 @@ impl Profile {
                 let week = week.iter().cycle().skip(usize::try_from(problem.week_phase).unwrap_or(0));
                 let until = usize::try_from(problem.horizon).unwrap_or(0);
                 profile.free.iter_mut().take(until).zip(week).for_each(|(free, all)| *free = units(*all));
+            }
+            Capacity::WeeklySteps { steps } => {
+                let week = Slot::from(MINUTES_PER_WEEK / problem.slot_minutes.max(1)).max(1);
+                let until = profile.row(problem.horizon);
+                for begin in (0..).map(|row| row * week - problem.week_phase).take_while(|slot| *slot < problem.horizon)
+                {
+                    let ends = steps.iter().skip(1).map(|step| step.from).chain([week]);
+                    for (step, end) in steps.iter().zip(ends) {
+                        let (from, end) = (profile.row(begin + step.from), profile.row(begin + end).min(until));
+                        profile.free[from.min(end)..end].fill(units(step.units));
+                    }
+                }
             }
             Capacity::Steps { steps } => {
                 for step in steps {

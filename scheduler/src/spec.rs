@@ -1,6 +1,7 @@
 //! What a caller writes down: plain, serialisable structs that name each other by id.
 //!
-//! Nothing here is checked; `Problem::new` checks everything and gives the validated model.
+//! Nothing here is checked; `Problem::new` checks everything and gives the validated model. Written
+//! as JSON it is the format `facility-2` (FORMAT.md).
 //! All times are whole slots of `slot_minutes`, counted from the problem's origin (slot 0), and
 //! all windows are half open.
 
@@ -11,6 +12,7 @@ pub type Slot = i64;
 
 /// A stretch of time, from `start` up to but not including `end`, in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Window {
     /// First slot inside.
     pub start: Slot,
@@ -73,12 +75,19 @@ pub struct ProblemSpec {
     /// Approved exceptions to "one batch per suite".
     #[serde(default)]
     pub co_occupancy: Vec<CoOccupancySpec>,
-    /// Batches to plan, committed ones included.
+    /// Airlocks through which suites are entered and left.
+    #[serde(default)]
+    pub airlocks: Vec<AirlockSpec>,
+    /// Labour pools that count what is asked of several others: people with several qualifications.
+    #[serde(default)]
+    pub unions: Vec<UnionSpec>,
+    /// Batches to plan, committed ones included; work on suites among them.
     pub batches: Vec<BatchSpec>,
 }
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TenantSpec {
     /// Id.
     pub id: String,
@@ -91,15 +100,22 @@ pub struct TenantSpec {
 
 /// A suite.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SuiteSpec {
     /// Id.
     pub id: String,
-    /// What the suite is fit for, such as `viral-vector`.
+    /// What the suite is fit for at all times, such as `viral-vector`.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Cleanliness grade, when holds ask for one.
+    /// Cleanliness grade at all times, when holds ask for one.
     #[serde(default)]
     pub grade: Option<Grade>,
+    /// What the suite is fit for over time, in place of `classes` and `grade`.
+    #[serde(default)]
+    pub fitness: Vec<FitnessSpec>,
+    /// The airlock through which it is entered and left, when passages are planned.
+    #[serde(default)]
+    pub airlock: Option<String>,
     /// Places for batches that may be held together under a co-occupancy rule.
     pub places: u32,
     /// Slots for which a place stays taken after a shared hold (clearance of the place).
@@ -126,6 +142,8 @@ impl Default for SuiteSpec {
             id: String::new(),
             classes: Vec::new(),
             grade: None,
+            fitness: Vec::new(),
+            airlock: None,
             places: 1,
             place_clearance: 0,
             maintenance: Vec::new(),
@@ -136,8 +154,54 @@ impl Default for SuiteSpec {
     }
 }
 
+/// What a suite is fit for during one stretch of time: between its qualification and the next
+/// re-fit, say. A hold must lie wholly within one stretch that has what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FitnessSpec {
+    /// What it is fit for.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// Cleanliness grade.
+    #[serde(default)]
+    pub grade: Option<Grade>,
+    /// In force once this work item has ended; from the first slot on when absent.
+    #[serde(default)]
+    pub after: Option<String>,
+    /// In force until this work item starts.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// In force up to but not including this slot: the day its qualification runs out.
+    #[serde(default)]
+    pub until: Option<Slot>,
+}
+
+/// An airlock or pass-through: used in one direction at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AirlockSpec {
+    /// Id.
+    pub id: String,
+    /// Passages in one direction that may take place at once.
+    pub capacity: u32,
+    /// Slots a passage takes: the first of a suite hold inwards, the last of it outwards.
+    pub passage: Slot,
+}
+
+/// A labour pool that counts everybody with at least one of several qualifications: whatever is
+/// asked of one of `of` is asked of `pool` as well.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnionSpec {
+    /// The pool that counts.
+    pub pool: String,
+    /// The pools it stands over; none of them a union itself.
+    pub of: Vec<String>,
+}
+
 /// A window of a suite that belongs to one tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReservationSpec {
     /// The tenant it belongs to.
     pub tenant: String,
@@ -147,6 +211,7 @@ pub struct ReservationSpec {
 
 /// A resource of interchangeable units. Kept as written: it needs no translation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pool {
     /// Id.
     pub id: String,
@@ -161,7 +226,7 @@ pub struct Pool {
 
 /// What a pool consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PoolKind {
     /// People of one qualification, needed while an activity runs.
     Labour,
@@ -174,7 +239,7 @@ pub enum PoolKind {
 
 /// Units of a pool over time, before reductions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Capacity {
     /// The same at all times.
     Constant {
@@ -185,6 +250,11 @@ pub enum Capacity {
     Weekly {
         /// Units in each slot of the week.
         units: Vec<u32>,
+    },
+    /// A week that repeats, as steps in order of time counted from Monday 00:00; 0 before the first.
+    WeeklySteps {
+        /// The steps of the week.
+        steps: Vec<CapacityStep>,
     },
     /// Explicit steps, in order of time; 0 before the first.
     Steps {
@@ -226,6 +296,7 @@ pub struct WeeklyShift {
 
 /// From this slot on, this many units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CapacityStep {
     /// First slot.
     pub from: Slot,
@@ -235,6 +306,7 @@ pub struct CapacityStep {
 
 /// Units missing in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reduction {
     /// When.
     pub window: Window,
@@ -244,6 +316,7 @@ pub struct Reduction {
 
 /// Sequence-dependent changeover between families; the diagonal is the next batch of one family.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ChangeoverSpec {
     /// Families, in the order of rows and columns.
     pub families: Vec<String>,
@@ -255,6 +328,7 @@ pub struct ChangeoverSpec {
 
 /// An approved exception: batches of these two occupancy classes may share a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CoOccupancySpec {
     /// Id of the approved rule.
     pub id: String,
@@ -264,8 +338,9 @@ pub struct CoOccupancySpec {
     pub suites: Vec<String>,
 }
 
-/// A batch, or a request for one.
+/// A batch, or a request for one; or work on a suite.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct BatchSpec {
     /// Id.
     pub id: String,
@@ -291,6 +366,16 @@ pub struct BatchSpec {
     /// Cost of refusing the batch; without one it may not be refused (a confirmed booking).
     #[serde(default)]
     pub drop_penalty: Option<i64>,
+    /// What was agreed about its start, once it is a confirmed booking.
+    #[serde(default)]
+    pub booking: Option<BookingSpec>,
+    /// Whether this is work on suites (fit-out, qualification, re-fit): each suite hold then names
+    /// one suite, which is taken whether or not it is fit for anything.
+    #[serde(default)]
+    pub work: bool,
+    /// Work items that must have ended before this starts.
+    #[serde(default)]
+    pub after: Vec<String>,
     /// Alternative ways to make it; a plan chooses one.
     pub routes: Vec<RouteSpec>,
     /// What is already fixed, when anything is.
@@ -298,8 +383,21 @@ pub struct BatchSpec {
     pub commitment: Option<CommitmentSpec>,
 }
 
+/// The agreed start of a confirmed booking and how far it may be moved without asking again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BookingSpec {
+    /// Agreed start of the first activity.
+    pub start: Slot,
+    /// Slots by which it may start earlier.
+    pub earlier: Slot,
+    /// Slots by which it may start later.
+    pub later: Slot,
+}
+
 /// One way to make a batch: a chain of activities, with what is held across them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RouteSpec {
     /// Name, unique in the batch.
     pub name: String,
@@ -318,6 +416,7 @@ pub struct RouteSpec {
 
 /// Work that people do without a break. Culture time lies in the lag before the next activity.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActivitySpec {
     /// Name.
     pub name: String,
@@ -336,6 +435,7 @@ pub struct ActivitySpec {
 
 /// People of one qualification that an activity needs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DemandSpec {
     /// A labour pool.
     pub pool: String,
@@ -345,6 +445,7 @@ pub struct DemandSpec {
 
 /// One suite held from the start of activity `first` to the end of activity `last`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SuiteHoldSpec {
     /// All of these the suite must have.
     #[serde(default)]
@@ -362,10 +463,14 @@ pub struct SuiteHoldSpec {
     /// Whether one place is enough where a co-occupancy rule allows it; otherwise exclusive.
     #[serde(default)]
     pub shared: bool,
+    /// An earlier hold of the route, counted from 0, to whose suite this one comes back.
+    #[serde(default)]
+    pub same_suite_as: Option<usize>,
 }
 
 /// Equipment held from the start of activity `first` to the end of activity `last`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EquipmentHoldSpec {
     /// One of these pools serves; list vessels one by one when it matters which it is.
     pub pools: Vec<String>,
@@ -379,6 +484,7 @@ pub struct EquipmentHoldSpec {
 
 /// What is fixed about a batch: started work, or a confirmed booking. A plan must keep it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CommitmentSpec {
     /// Name of the route.
     pub route: String,

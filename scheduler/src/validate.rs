@@ -1,16 +1,15 @@
 //! From a specification to a problem: every id resolved, every number in range, or a refusal that
-//! says where, what, and what to do. It does not judge whether a plan can exist.
+//! says where, what, and what to do. It does not judge whether a plan can exist; batches and their
+//! routes are `validate_batch`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::index::{FamilyIx, PoolIx, Position, RouteIx, SuiteIx, Table, TenantIx};
-use crate::problem::{
-    Activity, Batch, Changeover, Commitment, EquipmentHold, Names, Problem, Route, Suite, SuiteHold, Tenant,
-};
+use crate::index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, Position, SuiteIx, Table, TenantIx};
+use crate::problem::{Airlock, Batch, Changeover, Fitness, Names, Problem, Suite, Tenant};
 use crate::spec::{
-    ActivitySpec, BatchSpec, Capacity, CommitmentSpec, MINUTES_PER_WEEK, Pool, PoolKind, ProblemSpec, RouteSpec, Slot,
-    SuiteHoldSpec, SuiteSpec, Window,
+    Capacity, CapacityStep, FitnessSpec, MINUTES_PER_WEEK, Pool, PoolKind, ProblemSpec, Slot, SuiteSpec, Window,
 };
+use crate::validate_batch::resolve_batch;
 
 /// Longest horizon, in slots: ten years of 5-minute slots. A plan keeps a number per slot and pool.
 pub(crate) const HORIZON_MAX: Slot = 1 << 20;
@@ -95,6 +94,34 @@ pub enum Fault {
         /// What to do.
         instead: &'static str,
     },
+    /// Two things that exclude each other.
+    #[error("{one} and {other} are both given; leave one out")]
+    Both {
+        /// One field.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// A batch where only work on suites can be named.
+    #[error("batch {id:?} is not work on suites; name a work item, or mark it as work")]
+    NotWork {
+        /// The batch.
+        id: String,
+    },
+    /// Work that waits for itself.
+    #[error("work item {id:?} waits for itself through others; take one `after` out")]
+    Circle {
+        /// One of the work items.
+        id: String,
+    },
+    /// A hold that comes back to a suite it cannot have left.
+    #[error("suite hold {hold} has the suite of hold {other}; name an earlier hold that ends before this one begins")]
+    ComesBack {
+        /// The hold, counted from 0.
+        hold: usize,
+        /// The hold it names.
+        other: usize,
+    },
     /// A slot that does not divide a week.
     #[error("a slot of {minutes} minutes does not divide a week; choose one that does, such as 5 or 60")]
     SlotLength {
@@ -109,20 +136,20 @@ pub enum Fault {
     },
 }
 
-type Checked<T> = Result<T, ProblemError>;
+pub(crate) type Checked<T> = Result<T, ProblemError>;
 
-fn err<T>(at: impl Into<String>, fault: Fault) -> Checked<T> {
+pub(crate) fn err<T>(at: impl Into<String>, fault: Fault) -> Checked<T> {
     Err(ProblemError { at: at.into(), fault })
 }
 
-fn range(at: &str, field: &'static str, value: i64, min: i64, max: i64) -> Checked<i64> {
+pub(crate) fn range(at: &str, field: &'static str, value: i64, min: i64, max: i64) -> Checked<i64> {
     if (min..=max).contains(&value) {
         return Ok(value);
     }
     err(at, Fault::Range { field, value, min, max })
 }
 
-fn length(at: &str, field: &'static str, found: usize, wanted: usize) -> Checked<()> {
+pub(crate) fn length(at: &str, field: &'static str, found: usize, wanted: usize) -> Checked<()> {
     if found == wanted {
         return Ok(());
     }
@@ -138,11 +165,11 @@ fn window(at: &str, field: &'static str, span: Window) -> Checked<Window> {
     Ok(span)
 }
 
-fn known<I: Copy>(names: &BTreeMap<String, I>, at: &str, kind: &'static str, id: &str) -> Checked<I> {
+pub(crate) fn known<I: Copy>(names: &BTreeMap<String, I>, at: &str, kind: &'static str, id: &str) -> Checked<I> {
     names.get(id).copied().map_or_else(|| err(at, Fault::Unknown { kind, id: id.to_owned() }), Ok)
 }
 
-fn register<'s, I: Position>(
+pub(crate) fn register<'s, I: Position>(
     kind: &'static str,
     ids: impl Iterator<Item = &'s String>,
 ) -> Checked<BTreeMap<String, I>> {
@@ -177,6 +204,7 @@ pub(crate) fn problem(spec: &ProblemSpec) -> Checked<Problem> {
         tenants: register("tenant", spec.tenants.iter().map(|tenant| &tenant.id))?,
         suites: register("suite", spec.suites.iter().map(|suite| &suite.id))?,
         pools: register("pool", spec.pools.iter().map(|pool| &pool.id))?,
+        airlocks: register("airlock", spec.airlocks.iter().map(|airlock| &airlock.id))?,
         families: register("family", spec.changeover.families.iter())?,
         occupancy: register("occupancy class", classes.into_iter())?,
         batches: register("batch", spec.batches.iter().map(|batch| &batch.id))?,
@@ -193,11 +221,15 @@ pub(crate) fn problem(spec: &ProblemSpec) -> Checked<Problem> {
         pools: pools(spec)?,
         changeover: changeover(spec)?,
         co_occupancy: co_occupancy(spec, &names)?,
+        airlocks: airlocks(spec)?,
+        unions: unions(spec, &names)?,
+        works: Vec::new(),
         batches: Table::new(Vec::new()),
         names,
     };
     let batches = spec.batches.iter().map(|item| resolve_batch(&problem, item));
     problem.batches = Table::new(batches.collect::<Checked<_>>()?);
+    problem.works = works(&problem)?;
     costs(&problem, None)?;
     Ok(problem)
 }
@@ -231,11 +263,18 @@ fn suite(item: &SuiteSpec, names: &Names) -> Checked<Suite> {
         reserved.push((tenant, window(&at, "reserved", reservation.window)?));
     }
     reserved.sort_by_key(|(tenant, span)| (*span, *tenant));
+    if !item.fitness.is_empty() && (!item.classes.is_empty() || item.grade.is_some()) {
+        return err(at, Fault::Both { one: "fitness", other: "classes or grade" });
+    }
+    let fitness = item.fitness.iter().map(|stretch| fitness(stretch, &at, names));
+    let airlock = item.airlock.as_ref().map(|id| known(&names.airlocks, &at, "airlock", id));
     let family = item.initial_family.as_ref();
     Ok(Suite {
         id: item.id.clone(),
         classes: item.classes.iter().cloned().collect(),
         grade: item.grade,
+        fitness: fitness.collect::<Checked<_>>()?,
+        airlock: airlock.transpose()?,
         places: item.places,
         place_clearance: item.place_clearance,
         maintenance,
@@ -243,6 +282,89 @@ fn suite(item: &SuiteSpec, names: &Names) -> Checked<Suite> {
         initial_family: family.map(|id| known(&names.families, &at, "family", id)).transpose()?,
         available_from: item.available_from,
     })
+}
+
+fn fitness(item: &FitnessSpec, at: &str, names: &Names) -> Checked<Fitness> {
+    let work = |id: &Option<String>| id.as_ref().map(|id| known(&names.batches, at, "work item", id)).transpose();
+    range(at, "until", item.until.unwrap_or(0), -HORIZON_MAX, HORIZON_MAX)?;
+    Ok(Fitness {
+        classes: item.classes.iter().cloned().collect(),
+        grade: item.grade,
+        after: work(&item.after)?,
+        before: work(&item.before)?,
+        until: item.until,
+    })
+}
+
+fn airlocks(spec: &ProblemSpec) -> Checked<Table<AirlockIx, Airlock>> {
+    let mut airlocks = Vec::new();
+    for item in &spec.airlocks {
+        let at = format!("airlock {}", item.id);
+        range(&at, "capacity", item.capacity.into(), 1, UNITS_MAX.into())?;
+        range(&at, "passage", item.passage, 1, HORIZON_MAX)?;
+        airlocks.push(Airlock { id: item.id.clone(), capacity: item.capacity, passage: item.passage });
+    }
+    Ok(Table::new(airlocks))
+}
+
+fn unions(spec: &ProblemSpec, names: &Names) -> Checked<Vec<(PoolIx, BTreeSet<PoolIx>)>> {
+    let is_union = |id: &String| spec.unions.iter().any(|union| union.pool == *id);
+    let mut unions: Vec<(PoolIx, BTreeSet<PoolIx>)> = Vec::new();
+    for item in &spec.unions {
+        let at = format!("union {}", item.pool);
+        let people = |id: &String| {
+            let ix: PoolIx = known(&names.pools, &at, "pool", id)?;
+            match spec.pools.get(ix.row()).map(|pool| pool.kind) {
+                Some(PoolKind::Labour) => Ok(ix),
+                Some(PoolKind::Equipment { .. }) | None => {
+                    let instead = "only people can have several qualifications";
+                    err(&at, Fault::Kind { id: id.clone(), is: "equipment", instead })
+                }
+            }
+        };
+        let pool = people(&item.pool)?;
+        if unions.iter().any(|(known, _)| *known == pool) {
+            return err("problem", Fault::Twice { kind: "union", id: item.pool.clone() });
+        }
+        if let Some(id) = item.of.iter().find(|id| is_union(id)) {
+            let instead = "name the pools that it stands over instead";
+            return err(at, Fault::Kind { id: id.clone(), is: "a union itself", instead });
+        }
+        unions.push((pool, item.of.iter().map(people).collect::<Checked<_>>()?));
+    }
+    Ok(unions)
+}
+
+/// That only work is waited for; and the work items in an order in which each can be planned.
+fn works(problem: &Problem) -> Checked<Vec<BatchIx>> {
+    for suite in problem.suites.rows() {
+        let named = suite.fitness.iter().flat_map(|stretch| stretch.after.into_iter().chain(stretch.before));
+        only_work(problem, &format!("suite {}", suite.id), named)?;
+    }
+    for batch in problem.batches.rows() {
+        only_work(problem, &format!("batch {}", batch.id), batch.after.iter().copied())?;
+    }
+    let mut open: Vec<BatchIx> = problem.batches.pairs().filter(|(_, batch)| batch.work).map(|(ix, _)| ix).collect();
+    let (mut order, mut done) = (Vec::new(), BTreeSet::new());
+    while let Some(first) = open.first() {
+        let is_ready = |ix: &BatchIx| problem.batches[*ix].after.iter().all(|before| done.contains(before));
+        let (ready, later): (Vec<_>, Vec<_>) = open.iter().copied().partition(is_ready);
+        if ready.is_empty() {
+            return err("problem", Fault::Circle { id: problem.batches[*first].id.clone() });
+        }
+        done.extend(ready.iter().copied());
+        order.extend(ready);
+        open = later;
+    }
+    Ok(order)
+}
+
+pub(crate) fn only_work(problem: &Problem, at: &str, named: impl Iterator<Item = BatchIx>) -> Checked<()> {
+    let mut named = named.filter_map(|ix| problem.batches.find(ix));
+    match named.find(|batch| !batch.work) {
+        Some(batch) => err(at, Fault::NotWork { id: batch.id.clone() }),
+        None => Ok(()),
+    }
 }
 
 fn pools(spec: &ProblemSpec) -> Checked<Table<PoolIx, Pool>> {
@@ -261,17 +383,12 @@ fn pools(spec: &ProblemSpec) -> Checked<Table<PoolIx, Pool>> {
                 length(&at, "the week", week.len(), wanted)?;
                 week.iter().try_for_each(|value| units(*value).map(drop))?;
             }
-            Capacity::Steps { steps } => {
-                for pair in steps.windows(2) {
-                    if let [one, next] = pair {
-                        window(&at, "a capacity step", Window::new(one.from, next.from))?;
-                    }
-                }
-                for step in steps {
-                    range(&at, "from", step.from, -HORIZON_MAX, HORIZON_MAX)?;
-                    units(step.units)?;
-                }
+            Capacity::WeeklySteps { steps: week } => {
+                let last = i64::from(MINUTES_PER_WEEK / spec.slot_minutes) - 1;
+                week.iter().try_for_each(|step| range(&at, "from", step.from, 0, last).map(drop))?;
+                steps(&at, week)?;
             }
+            Capacity::Steps { steps: all } => steps(&at, all)?,
         }
         for reduction in &pool.reductions {
             window(&at, "a reduction", reduction.window)?;
@@ -279,6 +396,19 @@ fn pools(spec: &ProblemSpec) -> Checked<Table<PoolIx, Pool>> {
         }
     }
     Ok(Table::new(spec.pools.clone()))
+}
+
+fn steps(at: &str, steps: &[CapacityStep]) -> Checked<()> {
+    for pair in steps.windows(2) {
+        if let [one, next] = pair {
+            window(at, "a capacity step", Window::new(one.from, next.from))?;
+        }
+    }
+    for step in steps {
+        range(at, "from", step.from, -HORIZON_MAX, HORIZON_MAX)?;
+        range(at, "units", step.units.into(), 0, UNITS_MAX.into())?;
+    }
+    Ok(())
 }
 
 fn changeover(spec: &ProblemSpec) -> Checked<Table<FamilyIx, Table<FamilyIx, Changeover>>> {
@@ -302,7 +432,7 @@ fn changeover(spec: &ProblemSpec) -> Checked<Table<FamilyIx, Table<FamilyIx, Cha
     Ok(Table::new(rows))
 }
 
-type Approved = BTreeSet<(SuiteIx, crate::index::OccupancyIx, crate::index::OccupancyIx)>;
+type Approved = BTreeSet<(SuiteIx, OccupancyIx, OccupancyIx)>;
 
 fn co_occupancy(spec: &ProblemSpec, names: &Names) -> Checked<Approved> {
     let mut approved = Approved::new();
@@ -319,185 +449,8 @@ fn co_occupancy(spec: &ProblemSpec, names: &Names) -> Checked<Approved> {
     Ok(approved)
 }
 
-/// A batch that is not yet the problem's: its id must be new.
-pub(crate) fn batch(problem: &Problem, spec: &BatchSpec) -> Checked<Batch> {
-    if problem.names.batches.contains_key(&spec.id) {
-        return err("problem", Fault::Twice { kind: "batch", id: spec.id.clone() });
-    }
-    let batch = resolve_batch(problem, spec)?;
-    costs(problem, Some(&batch))?;
-    Ok(batch)
-}
-
-fn resolve_batch(problem: &Problem, spec: &BatchSpec) -> Checked<Batch> {
-    let at = format!("batch {}", spec.id);
-    let names = &problem.names;
-    let tenant = known(&names.tenants, &at, "tenant", &spec.tenant)?;
-    for (field, value) in [
-        ("release", Some(spec.release)),
-        ("start_max", spec.start_max),
-        ("due", Some(spec.due)),
-        ("deadline", spec.deadline),
-    ] {
-        range(&at, field, value.unwrap_or(0), -HORIZON_MAX, HORIZON_MAX)?;
-    }
-    range(&at, "weight", spec.weight, 0, COST_MAX)?;
-    range(&at, "drop_penalty", spec.drop_penalty.unwrap_or(0), 0, COST_MAX)?;
-    if spec.routes.is_empty() {
-        return err(at, Fault::Length { field: "routes", found: 0, wanted: 1 });
-    }
-    let ids = spec.routes.iter().map(|route| &route.name);
-    let routes_by_name = register::<RouteIx>("route", ids)
-        .map_err(|fault| ProblemError { at: format!("{at}, {}", fault.at), ..fault })?;
-    let routes = spec.routes.iter().map(|route| resolve_route(problem, tenant, &at, route));
-    let routes = Table::new(routes.collect::<Checked<Vec<Route>>>()?);
-    let commitment = spec.commitment.as_ref().map(|item| {
-        let ix = known(&routes_by_name, &at, "route", &item.route)?;
-        resolve_commitment(problem, &at, &routes[ix], ix, item)
-    });
-    // A class that no rule and no batch of the problem names can share with nobody.
-    let class = spec.occupancy_class.as_ref().and_then(|id| names.occupancy.get(id));
-    Ok(Batch {
-        id: spec.id.clone(),
-        tenant,
-        family: known(&names.families, &at, "family", &spec.family)?,
-        occupancy_class: class.copied(),
-        release: spec.release,
-        start_max: spec.start_max,
-        due: spec.due,
-        deadline: spec.deadline,
-        weight: spec.weight,
-        drop_penalty: spec.drop_penalty,
-        routes,
-        commitment: commitment.transpose()?,
-    })
-}
-
-fn resolve_route(problem: &Problem, tenant: TenantIx, at: &str, spec: &RouteSpec) -> Checked<Route> {
-    let at = format!("{at}, route {}", spec.name);
-    range(&at, "cost", spec.cost, 0, COST_MAX)?;
-    let count = spec.activities.len();
-    if count == 0 {
-        return err(at, Fault::Length { field: "activities", found: 0, wanted: 1 });
-    }
-    let activities = spec.activities.iter().map(|item| resolve_activity(problem, &at, item));
-    let span = |first: usize, last: usize| {
-        let top = i64::try_from(count).unwrap_or(i64::MAX) - 1;
-        let (first, last) = (i64::try_from(first), i64::try_from(last));
-        let last = range(&at, "last activity of a hold", last.unwrap_or(i64::MAX), 0, top)?;
-        range(&at, "first activity of a hold", first.unwrap_or(i64::MAX), 0, last).map(drop)
-    };
-    let mut suite_holds = Vec::new();
-    for hold in &spec.suite_holds {
-        span(hold.first, hold.last)?;
-        suite_holds.push(resolve_suite_hold(problem, tenant, &at, hold)?);
-    }
-    let mut equipment_holds = Vec::new();
-    for hold in &spec.equipment_holds {
-        span(hold.first, hold.last)?;
-        range(&at, "units", hold.units.into(), 1, UNITS_MAX.into())?;
-        if hold.pools.is_empty() {
-            return err(at, Fault::Length { field: "pools of a hold", found: 0, wanted: 1 });
-        }
-        let pools = hold.pools.iter().map(|id| {
-            let ix = known(&problem.names.pools, &at, "pool", id)?;
-            match problem.pools[ix].kind {
-                PoolKind::Equipment { .. } => Ok(ix),
-                PoolKind::Labour => err(
-                    &at,
-                    Fault::Kind { id: id.clone(), is: "people", instead: "ask for people as demand of an activity" },
-                ),
-            }
-        });
-        let pools = pools.collect::<Checked<_>>()?;
-        equipment_holds.push(EquipmentHold { pools, units: hold.units, first: hold.first, last: hold.last });
-    }
-    Ok(Route {
-        name: spec.name.clone(),
-        cost: spec.cost,
-        activities: activities.collect::<Checked<_>>()?,
-        suite_holds,
-        equipment_holds,
-    })
-}
-
-fn resolve_activity(problem: &Problem, at: &str, spec: &ActivitySpec) -> Checked<Activity> {
-    let at = format!("{at}, activity {}", spec.name);
-    range(&at, "duration", spec.duration, 1, HORIZON_MAX)?;
-    range(&at, "min_lag", spec.min_lag, 0, HORIZON_MAX)?;
-    range(&at, "max_lag", spec.max_lag.unwrap_or(HORIZON_MAX), spec.min_lag, HORIZON_MAX)?;
-    let mut demands: BTreeMap<PoolIx, u32> = BTreeMap::new();
-    for demand in &spec.demands {
-        let ix = known(&problem.names.pools, &at, "pool", &demand.pool)?;
-        range(&at, "units", demand.units.into(), 0, UNITS_MAX.into())?;
-        let id = demand.pool.clone();
-        if matches!(problem.pools[ix].kind, PoolKind::Equipment { .. }) {
-            let instead = "take it as an equipment hold over this activity";
-            return err(at, Fault::Kind { id, is: "equipment", instead });
-        }
-        if demand.units > 0 && demands.insert(ix, demand.units).is_some() {
-            return err(at, Fault::Twice { kind: "demand on pool", id });
-        }
-    }
-    Ok(Activity {
-        name: spec.name.clone(),
-        duration: spec.duration,
-        demands: demands.into_iter().collect(),
-        min_lag: spec.min_lag,
-        max_lag: spec.max_lag,
-    })
-}
-
-fn resolve_suite_hold(problem: &Problem, tenant: TenantIx, at: &str, spec: &SuiteHoldSpec) -> Checked<SuiteHold> {
-    let only = spec.suites.iter().map(|id| known(&problem.names.suites, at, "suite", id));
-    let only: BTreeSet<SuiteIx> = only.collect::<Checked<_>>()?;
-    let classes: BTreeSet<String> = spec.classes.iter().cloned().collect();
-    let fits = |ix: &SuiteIx| {
-        let suite = &problem.suites[*ix];
-        classes.is_subset(&suite.classes)
-            && (spec.grade_min.is_none() || suite.grade >= spec.grade_min)
-            && (only.is_empty() || only.contains(ix))
-    };
-    let qualified = problem.tenants[tenant].qualified_suites.iter().copied();
-    let candidates = qualified.filter(fits).collect();
-    Ok(SuiteHold {
-        classes,
-        grade_min: spec.grade_min,
-        only,
-        first: spec.first,
-        last: spec.last,
-        shared: spec.shared,
-        candidates,
-    })
-}
-
-fn resolve_commitment(
-    problem: &Problem,
-    at: &str,
-    route: &Route,
-    ix: RouteIx,
-    spec: &CommitmentSpec,
-) -> Checked<Commitment> {
-    let at = format!("{at}, commitment");
-    length(&at, "starts", spec.starts.len(), route.activities.len())?;
-    length(&at, "suites", spec.suites.len(), route.suite_holds.len())?;
-    length(&at, "equipment", spec.equipment.len(), route.equipment_holds.len())?;
-    for start in spec.starts.iter().flatten() {
-        range(&at, "a start", *start, -HORIZON_MAX, HORIZON_MAX)?;
-    }
-    let names = &problem.names;
-    let suite = |id: &Option<String>| id.as_ref().map(|id| known(&names.suites, &at, "suite", id)).transpose();
-    let pool = |id: &Option<String>| id.as_ref().map(|id| known(&names.pools, &at, "pool", id)).transpose();
-    Ok(Commitment {
-        route: ix,
-        starts: spec.starts.clone(),
-        suites: spec.suites.iter().map(suite).collect::<Checked<_>>()?,
-        equipment: spec.equipment.iter().map(pool).collect::<Checked<_>>()?,
-    })
-}
-
 /// Whether the objective can be added up whatever the plan, with one more batch or without.
-fn costs(problem: &Problem, more: Option<&Batch>) -> Checked<()> {
+pub(crate) fn costs(problem: &Problem, more: Option<&Batch>) -> Checked<()> {
     let changeovers = problem.changeover.rows().flat_map(Table::rows);
     let changeover = changeovers.map(|item| item.cost).max().unwrap_or(0);
     let mut reach = i128::from(changeover) * i128::try_from(problem.suites.len()).unwrap_or(0);

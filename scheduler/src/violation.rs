@@ -1,6 +1,6 @@
 //! How a plan can break a rule, and the sentence that says so. It does not look for violations.
 
-use crate::index::{BatchIx, PoolIx, SuiteIx, TenantIx};
+use crate::index::{AirlockIx, BatchIx, PoolIx, SuiteIx, TenantIx};
 use crate::problem::Problem;
 use crate::spec::{Slot, Window};
 
@@ -41,6 +41,28 @@ pub enum Violation {
         start: Slot,
         /// Its latest start.
         start_max: Slot,
+    },
+    /// A confirmed booking starts further from its agreed start than was agreed.
+    BeyondTolerance {
+        /// The batch.
+        batch: BatchIx,
+        /// Its start.
+        start: Slot,
+        /// Earliest start agreed.
+        earliest: Slot,
+        /// Latest start agreed.
+        latest: Slot,
+    },
+    /// It starts before work that it must follow has ended.
+    WorkNotDone {
+        /// The batch.
+        batch: BatchIx,
+        /// The work item.
+        after: BatchIx,
+        /// Its start.
+        start: Slot,
+        /// When the work ends; never when it is not in the plan.
+        end: Option<Slot>,
     },
     /// Something that is not committed starts in the past.
     BeforeNow {
@@ -121,6 +143,24 @@ pub enum Violation {
         /// The suite.
         suite: SuiteIx,
     },
+    /// The suite has what the hold asks for at some time, but not throughout the hold.
+    SuiteNotFitThen {
+        /// The batch.
+        batch: BatchIx,
+        /// The suite.
+        suite: SuiteIx,
+        /// The hold.
+        window: Window,
+    },
+    /// A hold that must come back to the suite of an earlier one is in another.
+    NotTheSameSuite {
+        /// The batch.
+        batch: BatchIx,
+        /// The suite.
+        suite: SuiteIx,
+        /// The suite it must come back to.
+        first: SuiteIx,
+    },
     /// The tenant is not qualified for the suite.
     SuiteNotQualified {
         /// The batch.
@@ -192,6 +232,24 @@ pub enum Violation {
         /// Places there are.
         places: i64,
     },
+    /// More passages through an airlock at once than it allows.
+    AirlockFull {
+        /// The airlock.
+        airlock: AirlockIx,
+        /// From when.
+        from: Slot,
+        /// Passages in one direction.
+        passages: i64,
+        /// Passages it allows.
+        capacity: i64,
+    },
+    /// An airlock is used inwards and outwards at once.
+    AirlockBothWays {
+        /// The airlock.
+        airlock: AirlockIx,
+        /// From when.
+        from: Slot,
+    },
     /// The tenant holds more suites than its quota.
     Quota {
         /// The tenant.
@@ -221,6 +279,8 @@ impl Violation {
             | Self::ConfirmedRefused { batch }
             | Self::BeforeRelease { batch, .. }
             | Self::AfterStartMax { batch, .. }
+            | Self::BeyondTolerance { batch, .. }
+            | Self::WorkNotDone { batch, .. }
             | Self::BeforeNow { batch, .. }
             | Self::AfterDeadline { batch, .. }
             | Self::BeyondHorizon { batch, .. }
@@ -229,6 +289,8 @@ impl Violation {
             | Self::CommitmentMoved { batch }
             | Self::WrongEquipment { batch, .. }
             | Self::SuiteUnfit { batch, .. }
+            | Self::SuiteNotFitThen { batch, .. }
+            | Self::NotTheSameSuite { batch, .. }
             | Self::SuiteNotQualified { batch, .. }
             | Self::Maintenance { batch, .. }
             | Self::Reserved { batch, .. }
@@ -237,6 +299,7 @@ impl Violation {
             | Self::ChangeoverTooShort { batch, .. } => names.batch(*batch),
             Self::Capacity { pool, .. } => names.pool(*pool),
             Self::Places { suite, .. } => names.suite(*suite),
+            Self::AirlockFull { airlock, .. } | Self::AirlockBothWays { airlock, .. } => names.airlock(*airlock),
             Self::Quota { tenant, .. } => names.tenant(*tenant),
         }
     }
@@ -251,6 +314,13 @@ impl Violation {
             Self::ConfirmedRefused { .. } => "is confirmed and may not be refused".to_owned(),
             Self::BeforeRelease { start, release, .. } => format!("starts at {start}, before its release at {release}"),
             Self::AfterStartMax { start, start_max, .. } => format!("starts at {start}, later than {start_max}"),
+            Self::BeyondTolerance { start, earliest, latest, .. } => {
+                format!("starts at {start}; agreed was a start between {earliest} and {latest}")
+            }
+            Self::WorkNotDone { after, start, end, .. } => match end {
+                Some(end) => format!("starts at {start}, before {} ends at {end}", names.batch(*after)),
+                None => format!("follows {}, which is not in the plan", names.batch(*after)),
+            },
             Self::BeforeNow { activity, start, now, .. } => {
                 format!("{} at {start} is before now, {now}", nth(activity))
             }
@@ -268,6 +338,12 @@ impl Violation {
             }
             Self::WrongEquipment { pool, .. } => format!("{} does not serve its hold", names.pool(*pool)),
             Self::SuiteUnfit { suite: at, .. } => format!("{} is not fit for its hold", suite(at)),
+            Self::SuiteNotFitThen { suite: at, window, .. } => {
+                format!("{} is not fit for its hold all the time from {} to {}", suite(at), window.start, window.end)
+            }
+            Self::NotTheSameSuite { suite: at, first, .. } => {
+                format!("comes back to {}, not to {}", suite(at), suite(first))
+            }
             Self::SuiteNotQualified { suite: at, .. } => format!("its tenant is not qualified for {}", suite(at)),
             Self::Maintenance { suite: at, window, .. } => {
                 format!("{} is in maintenance from {} to {}", suite(at), window.start, window.end)
@@ -285,6 +361,10 @@ impl Violation {
                 format!("{gap} slots after {before} in {}; the changeover needs {needed}", suite(at))
             }
             Self::Places { from, taken, places, .. } => format!("{taken} of {places} places are taken from {from}"),
+            Self::AirlockFull { from, passages, capacity, .. } => {
+                format!("{passages} passages at once from {from}; it allows {capacity}")
+            }
+            Self::AirlockBothWays { from, .. } => format!("is used in both directions at once from {from}"),
             Self::Quota { from, open, most, .. } => format!("holds {open} suites from {from}; its quota is {most}"),
         }
     }
@@ -303,6 +383,10 @@ impl Names<'_> {
 
     fn pool(&self, ix: PoolIx) -> String {
         format!("pool {}", self.0.pool(ix).map_or("?", |it| &it.id))
+    }
+
+    fn airlock(&self, ix: AirlockIx) -> String {
+        format!("airlock {}", self.0.airlock(ix).map_or("?", |it| &it.id))
     }
 
     fn tenant(&self, ix: TenantIx) -> String {

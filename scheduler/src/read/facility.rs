@@ -166,8 +166,6 @@ pub fn read_facility(json: &str) -> Result<ProblemSpec, FacilityError> {
         name: file.name,
         slot_minutes: file.slot_minutes,
         horizon: file.horizon,
-        now: 0,
-        week_phase: 0,
         cost_scale: file.objective.cost_scale,
         tenants: file.tenants.into_iter().map(tenant).collect(),
         suites: file.suites.into_iter().map(suite).collect(),
@@ -177,8 +175,8 @@ pub fn read_facility(json: &str) -> Result<ProblemSpec, FacilityError> {
             time: file.changeover_time,
             cost: file.changeover_cost,
         },
-        co_occupancy: Vec::new(),
         batches: file.batches.into_iter().map(batch).collect(),
+        ..ProblemSpec::default()
     })
 }
 
@@ -247,7 +245,7 @@ fn batch(item: Batch) -> BatchSpec {
         weight: item.weight,
         drop_penalty: Some(item.drop_penalty),
         routes: item.routes.into_iter().enumerate().map(|(row, it)| route(row, it)).collect(),
-        commitment: None,
+        ..BatchSpec::default()
     }
 }
 

@@ -2,3 +2,4 @@
 //! them knows how a plan is made.
 
 pub(crate) mod facility;
+pub(crate) mod facility2;

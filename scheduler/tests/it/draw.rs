@@ -103,6 +103,7 @@ impl Draw {
             },
             initial_family: self.once_in(2).then(|| format!("{tenant} family")),
             available_from: self.below(4),
+            ..SuiteSpec::default()
         }
     }
 
@@ -145,7 +146,7 @@ impl Draw {
             weight: self.below(5),
             drop_penalty: (!self.once_in(5)).then(|| 20 + self.below(300)),
             routes: (0..=self.below(2)).map(|row| self.route(row, size)).collect(),
-            commitment: None,
+            ..BatchSpec::default()
         }
     }
 
@@ -181,6 +182,7 @@ impl Draw {
                 first: first as usize,
                 last: last as usize,
                 shared: self.once_in(2),
+                same_suite_as: None,
             });
         }
         for _ in 0..self.holds() {

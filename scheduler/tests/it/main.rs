@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod draw;
 #[cfg(test)]
+mod facility_2;
+#[cfg(test)]
 mod public_instances;
 #[cfg(test)]
 mod quotes;

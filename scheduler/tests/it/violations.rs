@@ -108,6 +108,8 @@ fn kind(violation: &Violation) -> &'static str {
         Violation::ConfirmedRefused { .. } => "ConfirmedRefused",
         Violation::BeforeRelease { .. } => "BeforeRelease",
         Violation::AfterStartMax { .. } => "AfterStartMax",
+        Violation::BeyondTolerance { .. } => "BeyondTolerance",
+        Violation::WorkNotDone { .. } => "WorkNotDone",
         Violation::BeforeNow { .. } => "BeforeNow",
         Violation::AfterDeadline { .. } => "AfterDeadline",
         Violation::BeyondHorizon { .. } => "BeyondHorizon",
@@ -117,6 +119,8 @@ fn kind(violation: &Violation) -> &'static str {
         Violation::Capacity { .. } => "Capacity",
         Violation::WrongEquipment { .. } => "WrongEquipment",
         Violation::SuiteUnfit { .. } => "SuiteUnfit",
+        Violation::SuiteNotFitThen { .. } => "SuiteNotFitThen",
+        Violation::NotTheSameSuite { .. } => "NotTheSameSuite",
         Violation::SuiteNotQualified { .. } => "SuiteNotQualified",
         Violation::Maintenance { .. } => "Maintenance",
         Violation::Reserved { .. } => "Reserved",
@@ -124,12 +128,14 @@ fn kind(violation: &Violation) -> &'static str {
         Violation::SuiteTaken { .. } => "SuiteTaken",
         Violation::ChangeoverTooShort { .. } => "ChangeoverTooShort",
         Violation::Places { .. } => "Places",
+        Violation::AirlockFull { .. } => "AirlockFull",
+        Violation::AirlockBothWays { .. } => "AirlockBothWays",
         Violation::Quota { .. } => "Quota",
     }
 }
 
 /// How many kinds there are: one per arm of [`kind`].
-const KINDS: usize = 22;
+const KINDS: usize = 28;
 
 type Edit = fn(&mut ProblemSpec, &mut NamedPlan);
 
@@ -149,6 +155,31 @@ fn shared(spec: &mut ProblemSpec, plan: &mut NamedPlan) {
     });
 }
 
+/// The second batch in another suite behind the same airlock.
+fn airlock(spec: &mut ProblemSpec, plan: &mut NamedPlan, capacity: u32, start: Slot) {
+    spec.airlocks = vec![AirlockSpec { id: "lock".to_owned(), capacity, passage: 2 }];
+    spec.suites[..2].iter_mut().for_each(|suite| suite.airlock = Some("lock".to_owned()));
+    plan.batches[1].starts = vec![start, start + 14];
+    plan.batches[1].suites = vec!["viral-2".to_owned()];
+    plan.batches[1].equipment = vec!["vessel-2".to_owned()];
+}
+
+/// The first batch leaves its suite between its two activities.
+fn leaves(spec: &mut ProblemSpec, plan: &mut NamedPlan) {
+    let hold = &mut spec.batches[0].routes[0].suite_holds[0];
+    let back = SuiteHoldSpec { first: 1, same_suite_as: Some(0), ..hold.clone() };
+    hold.last = 0;
+    spec.batches[0].routes[0].suite_holds.push(back);
+    plan.batches[0].suites = vec!["viral-1".to_owned(); 2];
+}
+
+/// The first suite is fit for its batches only for a while.
+fn for_a_while(spec: &mut ProblemSpec, until: Slot) {
+    let suite = &mut spec.suites[0];
+    let classes = std::mem::take(&mut suite.classes);
+    suite.fitness = vec![FitnessSpec { classes, grade: suite.grade.take(), until: Some(until), ..Default::default() }];
+}
+
 const ONE_BY_ONE: [(&str, Edit); KINDS - 1] = [
     ("Shape", |_, plan| plan.batches[0].starts.truncate(1)),
     ("ConfirmedRefused", |_, plan| {
@@ -156,6 +187,14 @@ const ONE_BY_ONE: [(&str, Edit); KINDS - 1] = [
     }),
     ("BeforeRelease", |spec, _| spec.batches[0].release = 11),
     ("AfterStartMax", |spec, _| spec.batches[0].start_max = Some(9)),
+    ("BeyondTolerance", |spec, _| {
+        spec.batches[0].booking = Some(BookingSpec { start: 13, earlier: 2, later: 5 });
+    }),
+    ("WorkNotDone", |spec, _| {
+        spec.batches[1].work = true;
+        spec.batches[1].routes[0].suite_holds[0].suites = vec!["viral-1".to_owned()];
+        spec.batches[0].after = vec!["second".to_owned()];
+    }),
     ("BeforeNow", |spec, _| spec.now = 11),
     ("AfterDeadline", |spec, _| spec.batches[1].deadline = Some(57)),
     ("BeyondHorizon", |spec, _| spec.horizon = 57),
@@ -175,6 +214,11 @@ const ONE_BY_ONE: [(&str, Edit); KINDS - 1] = [
     ("Capacity", |spec, _| spec.pools[1].kind = PoolKind::Equipment { turnaround: 13 }),
     ("WrongEquipment", |_, plan| plan.batches[0].equipment = vec!["other".to_owned()]),
     ("SuiteUnfit", |_, plan| plan.batches[0].suites = vec!["open-1".to_owned()]),
+    ("SuiteNotFitThen", |spec, _| for_a_while(spec, 57)),
+    ("NotTheSameSuite", |spec, plan| {
+        leaves(spec, plan);
+        plan.batches[0].suites[1] = "viral-2".to_owned();
+    }),
     ("SuiteNotQualified", |_, plan| plan.batches[0].suites = vec!["viral-3".to_owned()]),
     ("Maintenance", |spec, _| spec.suites[0].maintenance[0].start = 27),
     ("Reserved", |spec, _| spec.suites[0].reserved[0].tenant = "Benkei".to_owned()),
@@ -185,6 +229,8 @@ const ONE_BY_ONE: [(&str, Edit); KINDS - 1] = [
     }),
     ("ChangeoverTooShort", |spec, _| spec.changeover.time[0][0] = 13),
     ("Places", shared),
+    ("AirlockFull", |spec, plan| airlock(spec, plan, 1, 11)),
+    ("AirlockBothWays", |spec, plan| airlock(spec, plan, 2, 27)),
     ("Quota", |spec, plan| {
         beside(spec, plan);
         plan.batches[1].suites = vec!["viral-2".to_owned()];
@@ -267,6 +313,84 @@ fn sch_02_batches_share_a_suite_only_under_a_rule_approved_for_their_classes_the
         spec.suites[0].place_clearance = 3;
     };
     assert!(matches!(judged(not_cleared).1.as_slice(), [Violation::Places { .. }]));
+}
+
+#[test]
+fn a_booking_may_use_all_of_its_tolerance_and_started_work_has_used_it() {
+    let agreed: Edit = |spec, _| spec.batches[0].booking = Some(BookingSpec { start: 13, earlier: 3, later: 0 });
+    assert_eq!(judged(agreed).1, vec![]);
+    let started: Edit = |spec, _| {
+        spec.batches[0].booking = Some(BookingSpec { start: 20, earlier: 2, later: 2 });
+        let starts = vec![Some(10), None];
+        let (suites, equipment) = (vec![None], vec![None]);
+        spec.batches[0].commitment = Some(CommitmentSpec { route: "only".to_owned(), starts, suites, equipment });
+    };
+    assert_eq!(judged(started).1, vec![]);
+}
+
+#[test]
+fn sch_04_a_suite_is_qualified_throughout_each_hold() {
+    let just_long_enough: Edit = |spec, _| for_a_while(spec, 58);
+    assert_eq!(judged(just_long_enough).1, vec![]);
+    // The first batch stands for a requalification, which makes the suite fit again from its end on.
+    let renewed: Edit = |spec, _| {
+        spec.batches[0].work = true;
+        spec.batches[0].routes[0].suite_holds[0].suites = vec!["viral-1".to_owned()];
+        for_a_while(spec, 5);
+        let again = FitnessSpec { after: Some("first".to_owned()), until: None, ..spec.suites[0].fitness[0].clone() };
+        spec.suites[0].fitness.push(again);
+    };
+    assert_eq!(judged(renewed).1, vec![]);
+    let taken_away: Edit = |spec, _| {
+        spec.batches[0].work = true;
+        spec.batches[0].routes[0].suite_holds[0].suites = vec!["viral-1".to_owned()];
+        for_a_while(spec, 200);
+        spec.suites[0].fitness[0].before = Some("first".to_owned());
+    };
+    assert!(matches!(judged(taken_away).1.as_slice(), [Violation::SuiteNotFitThen { .. }]));
+}
+
+#[test]
+fn sch_07_an_airlock_serves_both_directions_one_after_the_other() {
+    let after_each_other: Edit = |spec, plan| airlock(spec, plan, 1, 28);
+    assert_eq!(judged(after_each_other).1, vec![]);
+    let side_by_side: Edit = |spec, plan| airlock(spec, plan, 2, 11);
+    assert_eq!(judged(side_by_side).1, vec![]);
+}
+
+#[test]
+fn a_batch_that_leaves_its_suite_makes_room_and_comes_back() {
+    let another_between: Edit = |spec, plan| {
+        leaves(spec, plan);
+        plan.batches[0].starts = vec![10, 33];
+        plan.batches[1].starts = vec![18, 32];
+        plan.batches[1].equipment = vec!["vessel-2".to_owned()];
+        spec.batches[1].routes[0].activities[1].min_lag = 0;
+        plan.batches[1].starts[1] = 22;
+        spec.suites[0].maintenance.clear();
+    };
+    assert_eq!(judged(another_between).1, vec![]);
+}
+
+#[test]
+fn who_has_several_qualifications_is_counted_once() {
+    let (_, violations) = judged(|spec, plan| {
+        let vector = Pool { id: "vector".to_owned(), ..spec.pools[0].clone() };
+        let anyone = Pool { id: "anyone".to_owned(), ..spec.pools[0].clone() };
+        spec.pools.extend([vector, anyone]);
+        spec.unions = vec![UnionSpec { pool: "anyone".to_owned(), of: vec!["people".to_owned(), "vector".to_owned()] }];
+        for batch in &mut spec.batches {
+            batch.routes[0].activities[0].demands.push(DemandSpec { pool: "vector".to_owned(), units: 1 });
+        }
+        plan.batches[1].starts = vec![12, 26];
+        plan.batches[1].suites = vec!["viral-2".to_owned()];
+        plan.batches[1].equipment = vec!["vessel-2".to_owned()];
+    });
+    // Two of each qualification would do, but they are two people in all, and four are needed.
+    assert!(matches!(
+        violations.as_slice(),
+        [Violation::Capacity { window: Window { start: 12, end: 14 }, excess: 2, .. }]
+    ));
 }
 
 #[test]
