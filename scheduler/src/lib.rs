@@ -8,6 +8,7 @@ mod check_use;
 mod cost;
 mod generate;
 mod generate_routes;
+mod holding;
 mod index;
 mod load;
 mod moves;

@@ -22,6 +22,8 @@ pub struct Problem {
     pub(crate) suites: Table<SuiteIx, Suite>,
     pub(crate) pools: Table<PoolIx, Pool>,
     pub(crate) changeover: Table<FamilyIx, Table<FamilyIx, Changeover>>,
+    /// Whether no changeover takes longer than two by way of a third family.
+    pub(crate) changeover_is_metric: bool,
     pub(crate) co_occupancy: BTreeSet<(SuiteIx, OccupancyIx, OccupancyIx)>,
     pub(crate) airlocks: Table<AirlockIx, Airlock>,
     /// Each union pool with the pools it stands over.

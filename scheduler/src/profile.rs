@@ -11,26 +11,26 @@ use crate::spec::{Capacity, MINUTES_PER_WEEK, Pool, Slot, Window};
 pub(crate) const NEVER: Slot = Slot::MAX / 4;
 
 /// Slots looked at together when a window is searched; long enough to be worth a vector loop.
-const RUN: usize = 32;
+const RUN: usize = 64;
 
 /// Free units, slot by slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Profile {
-    free: Vec<i32>,
+    free: Vec<i16>,
     /// After the last slot. Nothing is ever taken there.
-    beyond: i32,
+    beyond: i16,
 }
 
 impl Profile {
     pub(crate) fn constant(units: u32, slots: Slot) -> Self {
-        let units = i32::try_from(units).unwrap_or(i32::MAX);
+        let units = i16::try_from(units).unwrap_or(i16::MAX);
         Self { free: vec![units; usize::try_from(slots).unwrap_or(0)], beyond: units }
     }
 
     /// The calendar of a pool with its reductions, for so many slots.
     pub(crate) fn of_pool(problem: &Problem, pool: &Pool, slots: Slot) -> Self {
         let mut profile = Self::constant(0, slots);
-        let units = |units: u32| i32::try_from(units).unwrap_or(i32::MAX);
+        let units = |units: u32| i16::try_from(units).unwrap_or(i16::MAX);
         match &pool.capacity {
             Capacity::Constant { units: all } => profile = Self::constant(*all, slots),
             Capacity::Weekly { units: week } => {
@@ -70,10 +70,11 @@ impl Profile {
         usize::try_from(slot.max(0)).unwrap_or(usize::MAX).min(self.free.len())
     }
 
-    /// Takes units away in a window; a negative number gives them back.
+    /// Takes units away in a window; a negative number gives them back. Numbers stay far from the
+    /// limits of their type: units are bounded when a problem is made.
     pub(crate) fn take(&mut self, window: Window, units: i64) {
         let (first, last) = (self.row(window.start), self.row(window.end));
-        let units = i32::try_from(units).unwrap_or(i32::MAX);
+        let units = i16::try_from(units).unwrap_or(i16::MAX);
         if first < last {
             self.free[first..last].iter_mut().for_each(|free| *free = free.saturating_sub(units));
         }
@@ -85,7 +86,7 @@ impl Profile {
         if window.start >= window.end {
             return None;
         }
-        let need = i32::try_from(need).unwrap_or(i32::MAX);
+        let need = i16::try_from(need).unwrap_or(i16::MAX);
         let (first, mut last) = (self.row(window.start), self.row(window.end));
         if window.end > self.free.len() as Slot && self.beyond < need {
             return Some(NEVER);
@@ -93,7 +94,7 @@ impl Profile {
         while last > first {
             let run = first.max(last.saturating_sub(RUN));
             let part = &self.free[run..last];
-            if part.iter().fold(i32::MAX, |least, free| least.min(*free)) < need {
+            if part.iter().fold(i16::MAX, |least, free| least.min(*free)) < need {
                 let row = part.iter().rposition(|free| *free < need).unwrap_or(0);
                 return Some(self.stretch_end(run + row, need));
             }
@@ -102,7 +103,7 @@ impl Profile {
         None
     }
 
-    fn stretch_end(&self, row: usize, need: i32) -> Slot {
+    fn stretch_end(&self, row: usize, need: i16) -> Slot {
         match self.free[row..].iter().position(|free| *free >= need) {
             Some(rows) => (row + rows) as Slot,
             None if self.beyond >= need => self.free.len() as Slot,

@@ -3,7 +3,7 @@
 //! It does not know people or equipment, nor which tenant may use the suite.
 #![expect(clippy::indexing_slicing, reason = "rows come from partition_point over the same vector")]
 
-use crate::index::{FamilyIx, OccupancyIx, SuiteIx};
+use crate::index::{FamilyIx, OccupancyIx, SuiteIx, TenantIx};
 use crate::problem::{Batch, Problem, SuiteHold};
 use crate::profile::NEVER;
 use crate::spec::{Slot, Window};
@@ -30,25 +30,53 @@ impl Held {
 pub(crate) struct SuiteLine {
     suite: SuiteIx,
     holds: Vec<Held>,
+    /// Maintenance and reservations, with the tenant that a reservation is for, by start.
+    closed: Vec<(Window, Option<TenantIx>)>,
+    /// The latest end of the closed windows up to each row.
+    closed_until: Vec<Slot>,
     longest: Slot,
     changeover_longest: Slot,
+    /// Holds that are shared.
+    shared: usize,
+    /// Whether holds that do not follow each other are always far enough apart when neighbours are.
+    neighbours_only: bool,
 }
 
 impl SuiteLine {
     pub(crate) fn new(problem: &Problem, suite: SuiteIx) -> Self {
         let times = problem.changeover.rows().flat_map(|row| row.rows().map(|changeover| changeover.time));
-        Self { suite, holds: Vec::new(), longest: 0, changeover_longest: times.max().unwrap_or(0) }
+        let of = &problem.suites[suite];
+        let reserved = of.reserved.iter().map(|(tenant, window)| (*window, Some(*tenant)));
+        let mut closed: Vec<_> = of.maintenance.iter().map(|window| (*window, None)).chain(reserved).collect();
+        closed.sort_unstable();
+        let mut until = Slot::MIN;
+        let closed_until = closed.iter().map(|(window, _)| {
+            until = until.max(window.end);
+            until
+        });
+        Self {
+            suite,
+            holds: Vec::new(),
+            closed_until: closed_until.collect(),
+            closed,
+            longest: 0,
+            changeover_longest: times.max().unwrap_or(0),
+            shared: 0,
+            neighbours_only: problem.changeover_is_metric,
+        }
     }
 
     pub(crate) fn insert(&mut self, held: Held) {
         let row = self.holds.partition_point(|other| *other < held);
         self.holds.insert(row, held);
+        self.shared += usize::from(held.shared);
         self.longest = self.longest.max(held.span.end - held.span.start);
     }
 
     pub(crate) fn remove(&mut self, held: &Held) {
         if let Ok(row) = self.holds.binary_search(held) {
             self.holds.remove(row);
+            self.shared -= usize::from(held.shared);
         }
     }
 
@@ -57,8 +85,8 @@ impl SuiteLine {
         let until = span.end.saturating_add(self.changeover_longest);
         let from = span.start.saturating_sub(self.changeover_longest).saturating_sub(self.longest);
         let first = self.holds.partition_point(|held| held.span.start < from);
-        let last = self.holds.partition_point(|held| held.span.start <= until);
-        &self.holds[first..last.max(first)]
+        let later = self.holds[first..].iter().position(|held| held.span.start > until);
+        &self.holds[first..later.map_or(self.holds.len(), |rows| first + rows)]
     }
 
     /// Whether two holds may be in this suite at once.
@@ -72,9 +100,9 @@ impl SuiteLine {
         let suite = &problem.suites[self.suite];
         let initial = suite.initial_family.map_or(0, |from| problem.changeover(from, new.family).time);
         let mut start = new.span.start.max(suite.available_from + initial);
-        let foreign = suite.reserved.iter().filter(|(tenant, _)| *tenant != batch.tenant);
-        for closed in suite.maintenance.iter().chain(foreign.map(|(_, window)| window)) {
-            if closed.overlaps(new.span) {
+        let first = self.closed_until.partition_point(|until| *until <= new.span.start);
+        for (closed, of) in self.closed[first..].iter().take_while(|(closed, _)| closed.start < new.span.end) {
+            if *of != Some(batch.tenant) && closed.overlaps(new.span) {
                 start = start.max(closed.end);
             }
         }
@@ -92,6 +120,64 @@ impl SuiteLine {
             start = start.max(self.place_free_from(problem, new, own));
         }
         (start > new.span.start).then_some(start)
+    }
+
+    /// The first start, no sooner than that of the new hold, at which one fits that is at least
+    /// `length_min` long and ends no sooner than the new one. Looks no further than `until`: what
+    /// it then gives is not before it.
+    pub(crate) fn first_fit(
+        &self,
+        problem: &Problem,
+        batch: &Batch,
+        new: &Held,
+        length_min: Slot,
+        until: Slot,
+    ) -> Slot {
+        if self.neighbours_only && self.shared == 0 {
+            return self.first_gap(problem, batch, new, length_min, until);
+        }
+        let mut new = *new;
+        while new.span.start < until
+            && let Some(start) = self.blocked_until(problem, batch, &new, &[])
+        {
+            new.span = Window::new(start, new.span.end.max(start.saturating_add(length_min)));
+        }
+        new.span.start
+    }
+
+    /// The same where no holds are shared and only neighbours can be too near: holds are then
+    /// apart from each other and in the same order by start and by end.
+    fn first_gap(&self, problem: &Problem, batch: &Batch, new: &Held, length_min: Slot, until: Slot) -> Slot {
+        let suite = &problem.suites[self.suite];
+        let initial = suite.initial_family.map_or(0, |from| problem.changeover(from, new.family).time);
+        let mut start = new.span.start.max(suite.available_from + initial);
+        let mut row = self.holds.partition_point(|held| held.span.start <= start);
+        if let Some(before) = row.checked_sub(1).map(|row| &self.holds[row]) {
+            start = start.max(before.span.end + problem.changeover(before.family, new.family).time);
+        }
+        let mut closed = self.closed_until.partition_point(|until| *until <= start);
+        while start < until {
+            let end = new.span.end.max(start.saturating_add(length_min));
+            let after = self.holds.get(row);
+            if let Some(after) = after
+                && after.span.start < end + problem.changeover(new.family, after.family).time
+            {
+                start = start.max(after.span.end + problem.changeover(after.family, new.family).time);
+                row += 1;
+                continue;
+            }
+            match self.closed.get(closed) {
+                Some((window, _)) if window.end <= start => closed += 1,
+                Some((window, of)) if window.start < end => {
+                    if *of != Some(batch.tenant) {
+                        start = window.end;
+                    }
+                    closed += 1;
+                }
+                Some(_) | None => return start,
+            }
+        }
+        start
     }
 
     /// The end of the last stretch within the new hold in which every place is taken; its own

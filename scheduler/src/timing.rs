@@ -11,12 +11,11 @@
 use std::collections::BTreeMap;
 
 use crate::index::{PoolIx, RouteIx, SuiteIx};
-use crate::load::{Load, span, turnaround};
+use crate::load::{Load, span};
 use crate::plan::Placement;
 use crate::problem::{Activity, Batch, Commitment, EquipmentHold, Problem, Route, SuiteHold};
-use crate::profile::{NEVER, Profile};
+use crate::profile::NEVER;
 use crate::spec::{Slot, Window};
-use crate::suite_line::Held;
 
 /// What can stand in the way of a placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +55,6 @@ impl Ask<'_> {
 
 /// Most combinations of suites and pools tried for a route whose holds compete with each other.
 const COMBINATIONS_MAX: usize = 256;
-/// A unit of changeover cost outweighs this many idle minutes when suites are compared.
-const IDLE_MIN_PER_COST: i64 = 7_200;
 
 /// The earliest placement on a route, or what was in the way.
 pub(crate) fn earliest(
@@ -75,16 +72,18 @@ pub(crate) fn earliest(
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timer {
     /// Latest start of each activity that leaves room for the rest.
-    latest: Vec<Slot>,
+    pub(crate) latest: Vec<Slot>,
     bounds: Vec<Slot>,
-    starts: Vec<Slot>,
-    suites: Vec<Option<SuiteIx>>,
-    equipment: Vec<Option<PoolIx>>,
+    pub(crate) starts: Vec<Slot>,
+    pub(crate) suites: Vec<Option<SuiteIx>>,
+    pub(crate) equipment: Vec<Option<PoolIx>>,
     /// Whether to note what was in the way.
     trace: bool,
     obstacles: Obstacles,
     /// Whether a hold found no room only because of another hold of this same batch.
-    in_own_way: bool,
+    pub(crate) in_own_way: bool,
+    /// Row, among the candidates of a hold, of the suite that was free soonest.
+    pub(crate) likely: usize,
     /// Suites that a search leaves out of account for the sake of variety: one in so many is
     /// passed over when another one is free; 0 for none.
     pub(crate) pass_over: u32,
@@ -183,10 +182,10 @@ fn allows(fixed: &Commitment, placement: &Placement) -> bool {
 
 /// Starts, suites and pools that are settled before the search; the rest it chooses as it goes.
 #[derive(Debug, Clone)]
-struct Choice {
-    starts: Vec<Option<Slot>>,
-    suites: Vec<Option<SuiteIx>>,
-    equipment: Vec<Option<PoolIx>>,
+pub(crate) struct Choice {
+    pub(crate) starts: Vec<Option<Slot>>,
+    pub(crate) suites: Vec<Option<SuiteIx>>,
+    pub(crate) equipment: Vec<Option<PoolIx>>,
 }
 
 /// What is committed is settled; the search chooses the rest one by one.
@@ -242,32 +241,21 @@ fn branch<T: Copy>(choices: &mut Vec<Choice>, candidates: &[T], field: impl Fn(&
 }
 
 /// One search for the earliest placement on one route.
-struct Search<'a, 't> {
-    timer: &'t mut Timer,
-    problem: &'a Problem,
-    load: &'a Load,
-    batch: &'a Batch,
-    route: &'a Route,
-    ask: Ask<'a>,
-    choice: Option<&'t Choice>,
-    fixed: Option<&'t [Option<Slot>]>,
-}
-
-/// A suite that the batch itself already holds, and for which hold of its route.
-type OwnHold<'a> = (SuiteIx, Held, &'a SuiteHold);
-
-/// Something is short until a slot: this activity cannot start before then.
-#[derive(Debug, Clone, Copy)]
-struct Short {
-    until: Slot,
-    activity: usize,
-    in_own_way: bool,
+pub(crate) struct Search<'a, 't> {
+    pub(crate) timer: &'t mut Timer,
+    pub(crate) problem: &'a Problem,
+    pub(crate) load: &'a Load,
+    pub(crate) batch: &'a Batch,
+    pub(crate) route: &'a Route,
+    pub(crate) ask: Ask<'a>,
+    pub(crate) choice: Option<&'t Choice>,
+    pub(crate) fixed: Option<&'t [Option<Slot>]>,
 }
 
 /// The search goes back to an activity, which may not start before a slot.
-struct Raise {
-    activity: usize,
-    from: Slot,
+pub(crate) struct Raise {
+    pub(crate) activity: usize,
+    pub(crate) from: Slot,
 }
 
 impl<'a, 't> Search<'a, 't> {
@@ -327,7 +315,7 @@ impl<'a, 't> Search<'a, 't> {
                 continue;
             }
             self.timer.starts[k] = start;
-            match self.take_holds(k) {
+            match self.begin_holds(k).or_else(|| self.take_holds(k)) {
                 Some(raise) => {
                     k = raise.activity;
                     self.timer.bounds[k] = raise.from;
@@ -342,7 +330,7 @@ impl<'a, 't> Search<'a, 't> {
         self.timer.starts[k] + self.route.activities[k].duration
     }
 
-    fn span(&self, first: usize, last: usize) -> Window {
+    pub(crate) fn span(&self, first: usize, last: usize) -> Window {
         span(self.route, &self.timer.starts, first, last)
     }
 
@@ -377,172 +365,16 @@ impl<'a, 't> Search<'a, 't> {
         None
     }
 
-    fn note(&mut self, obstacle: Obstacle, window: Window) {
+    pub(crate) fn note(&mut self, obstacle: Obstacle, window: Window) {
         if self.timer.trace {
             self.timer.obstacles.insert(obstacle, window);
         }
-    }
-
-    /// Takes what is held up to the end of activity `k`, or says where to go back to.
-    fn take_holds(&mut self, k: usize) -> Option<Raise> {
-        let route = self.route;
-        for (row, hold) in route.suite_holds.iter().enumerate() {
-            if hold.last == k {
-                self.timer.suites[row] = None;
-            }
-        }
-        for (row, hold) in route.equipment_holds.iter().enumerate() {
-            if hold.last == k {
-                self.timer.equipment[row] = None;
-            }
-        }
-        for (row, hold) in route.equipment_holds.iter().enumerate() {
-            if hold.last == k
-                && let Err(raise) = self.take_equipment(row, hold)
-            {
-                return Some(raise);
-            }
-        }
-        for (row, hold) in route.suite_holds.iter().enumerate() {
-            if hold.last == k
-                && let Err(raise) = self.take_suite(row, hold)
-            {
-                return Some(raise);
-            }
-        }
-        None
-    }
-
-    fn raise(&mut self, obstacle: Obstacle, first: usize, from: Slot) -> Raise {
-        let start = self.timer.starts[first];
-        self.note(obstacle, Window::new(start, from.max(start + 1)));
-        Raise { activity: first, from: from.max(start + 1) }
-    }
-
-    fn take_equipment(&mut self, row: usize, hold: &EquipmentHold) -> Result<(), Raise> {
-        let held = self.span(hold.first, hold.last);
-        let settled = self.choice.and_then(|choice| choice.equipment[row]);
-        let mut soonest: Option<(Short, PoolIx)> = None;
-        let mut in_own_way = false;
-        for pool in settled.iter().chain(hold.pools.iter().filter(|_| settled.is_none())) {
-            let window = Window::new(held.start, held.end + turnaround(&self.problem.pools[*pool]));
-            let own = self.own_equipment(*pool, row, hold.last);
-            let ignored = self.ask.ignored == Some(Obstacle::Pool(*pool));
-            match short(&self.load.pools[*pool], window, hold.units.into(), hold.first, &own) {
-                Some(short) if !ignored => {
-                    in_own_way |= short.in_own_way;
-                    if soonest.is_none_or(|(best, _)| short.until < best.until) {
-                        soonest = Some((short, *pool));
-                    }
-                }
-                Some(_) | None => {
-                    self.timer.equipment[row] = Some(*pool);
-                    return Ok(());
-                }
-            }
-        }
-        self.timer.in_own_way |= in_own_way;
-        Err(match soonest {
-            Some((short, pool)) => self.raise(Obstacle::Pool(pool), short.activity, short.until),
-            None => Raise { activity: hold.first, from: NEVER },
-        })
-    }
-
-    fn take_suite(&mut self, row: usize, hold: &SuiteHold) -> Result<(), Raise> {
-        let held = self.span(hold.first, hold.last);
-        let own = self.own_suites(row, hold.last);
-        if let Some(quota) = &self.load.quotas[self.batch.tenant]
-            && self.ask.ignored != Some(Obstacle::Quota)
-        {
-            let open: Vec<_> = own.iter().map(|(_, held, of)| (held.span, 1, of.first)).collect();
-            if let Some(short) = short(quota, held, 1, hold.first, &open) {
-                return Err(self.raise(Obstacle::Quota, short.activity, short.until));
-            }
-        }
-        let new = Held::new(self.batch, self.ask.owner, row, hold, held);
-        let ignored = self.ask.ignored == Some(Obstacle::Suite(row));
-        let settled = self.choice.and_then(|choice| choice.suites[row]);
-        let mut soonest = Short { until: NEVER, activity: hold.first, in_own_way: false };
-        let mut in_own_way = false;
-        let mut best: Option<(i64, SuiteIx)> = None;
-        for suite in settled.iter().chain(hold.candidates.iter().filter(|_| settled.is_none())) {
-            match self.suite_short(*suite, hold, &new, &own) {
-                Some(short) if !ignored => {
-                    in_own_way |= short.in_own_way;
-                    if short.until < soonest.until {
-                        soonest = short;
-                    }
-                }
-                Some(_) | None => {
-                    let (cost, idle) = self.load.suites[*suite].cost_of(self.problem, &new);
-                    let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
-                    let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
-                    let rank = if self.timer.passes_over() { rank.saturating_add(NEVER) } else { rank };
-                    if best.is_none_or(|best| (rank, *suite) < best) {
-                        best = Some((rank, *suite));
-                    }
-                }
-            }
-        }
-        match best {
-            Some((_, suite)) => {
-                self.timer.suites[row] = Some(suite);
-                Ok(())
-            }
-            None => {
-                self.timer.in_own_way |= in_own_way;
-                Err(self.raise(Obstacle::Suite(row), soonest.activity, soonest.until))
-            }
-        }
-    }
-
-    /// Why a suite does not take a hold now, if it does not: because of others, or because of
-    /// holds of this same batch.
-    fn suite_short(&self, suite: SuiteIx, hold: &SuiteHold, new: &Held, own: &[OwnHold]) -> Option<Short> {
-        let line = &self.load.suites[suite];
-        if let Some(until) = line.blocked_until(self.problem, self.batch, new, &[]) {
-            return Some(Short { until, activity: hold.first, in_own_way: false });
-        }
-        if own.iter().all(|(at, ..)| *at != suite) {
-            return None;
-        }
-        let own: Vec<&OwnHold> = own.iter().filter(|(at, ..)| *at == suite).collect();
-        let held: Vec<Held> = own.iter().map(|(_, held, _)| *held).collect();
-        let until = line.blocked_until(self.problem, self.batch, new, &held)?;
-        let apart = |(_, held, of): &&&OwnHold| of.last >= hold.first && !line.together(self.problem, held, new);
-        let until = if own.iter().any(|held| apart(&held)) { NEVER } else { until };
-        let sharing = own.iter().filter(|(_, held, _)| line.together(self.problem, held, new));
-        let activity = sharing.map(|(.., of)| of.first).chain([hold.first]).max().unwrap_or(hold.first);
-        Some(Short { until, activity, in_own_way: true })
-    }
-
-    /// What this batch itself already holds of a pool, by holds that end by activity `last`.
-    fn own_equipment(&self, pool: PoolIx, row: usize, last: usize) -> Vec<(Window, i64, usize)> {
-        let holds = self.route.equipment_holds.iter().zip(&self.timer.equipment).enumerate();
-        let mine = holds.filter(|(at, (hold, of))| *at != row && hold.last <= last && **of == Some(pool));
-        mine.map(|(_, (hold, _))| {
-            let mut window = self.span(hold.first, hold.last);
-            window.end += turnaround(&self.problem.pools[pool]);
-            (window, i64::from(hold.units), hold.first)
-        })
-        .collect()
-    }
-
-    /// The suites this batch itself already holds, by holds that end by activity `last`.
-    fn own_suites(&self, row: usize, last: usize) -> Vec<OwnHold<'a>> {
-        let holds = self.route.suite_holds.iter().zip(&self.timer.suites).enumerate();
-        let mine = holds.filter(|(at, (hold, _))| *at != row && hold.last <= last);
-        mine.filter_map(|(row, (hold, suite))| {
-            let span = self.span(hold.first, hold.last);
-            Some(((*suite)?, Held::new(self.batch, self.ask.owner, row, hold, span), hold))
-        })
-        .collect()
     }
 }
 
 impl Timer {
     /// Draws whether the suite just looked at is passed over.
-    fn passes_over(&mut self) -> bool {
+    pub(crate) fn passes_over(&mut self) -> bool {
         if self.pass_over == 0 {
             return false;
         }
@@ -559,29 +391,4 @@ fn next_on_grid(start: Slot, period: Slot, offsets: &[Slot]) -> Option<Slot> {
     let begin = start - start.rem_euclid(period);
     let here = offsets.iter().map(|offset| begin + offset).filter(|slot| *slot >= start).min();
     here.or_else(|| offsets.iter().map(|offset| begin + period + offset).min())
-}
-
-/// Whether units are short in the window of a hold that begins with activity `first`, given what
-/// other holds of the same batch (`own`: window, units, first activity) take of them.
-///
-/// If only together with `own` they are short, one of the holds must begin later. Moving an
-/// earlier one moves the later ones too, so the one that begins last must move in any case.
-fn short(profile: &Profile, window: Window, need: i64, first: usize, own: &[(Window, i64, usize)]) -> Option<Short> {
-    if let Some(until) = profile.blocked_until(window, need) {
-        return Some(Short { until, activity: first, in_own_way: false });
-    }
-    let mut cuts = vec![window.start, window.end];
-    for (held, ..) in own.iter().filter(|(held, ..)| held.overlaps(window)) {
-        cuts.extend([held.start.max(window.start), held.end.min(window.end)]);
-    }
-    cuts.sort_unstable();
-    cuts.dedup();
-    let mut parts = cuts.windows(2).rev().map(|pair| Window::new(pair[0], pair[1]));
-    parts.find_map(|part| {
-        let mine = || own.iter().filter(|(held, ..)| held.overlaps(part));
-        let taken: i64 = mine().map(|(_, units, _)| units).sum();
-        let until = profile.blocked_until(part, need + taken)?.min(part.end);
-        let activity = mine().map(|(.., first)| *first).chain([first]).max().unwrap_or(first);
-        Some(Short { until, activity, in_own_way: true })
-    })
 }

@@ -14,7 +14,7 @@ use crate::validate_batch::resolve_batch;
 /// Longest horizon, in slots: ten years of 5-minute slots. A plan keeps a number per slot and pool.
 pub(crate) const HORIZON_MAX: Slot = 1 << 20;
 /// Most units of a pool, or needed of one.
-pub(crate) const UNITS_MAX: u32 = 1_000_000;
+pub(crate) const UNITS_MAX: u32 = 10_000;
 /// Largest single cost, weight or penalty.
 pub(crate) const COST_MAX: i64 = 1_000_000_000_000;
 /// Largest objective a problem may be able to reach; leaves room to add and compare.
@@ -220,6 +220,7 @@ pub(crate) fn problem(spec: &ProblemSpec) -> Checked<Problem> {
         suites: suites(spec, &names)?,
         pools: pools(spec)?,
         changeover: changeover(spec)?,
+        changeover_is_metric: is_metric(&spec.changeover.time),
         co_occupancy: co_occupancy(spec, &names)?,
         airlocks: airlocks(spec)?,
         unions: unions(spec, &names)?,
@@ -409,6 +410,14 @@ fn steps(at: &str, steps: &[CapacityStep]) -> Checked<()> {
         range(at, "units", step.units.into(), 0, UNITS_MAX.into())?;
     }
     Ok(())
+}
+
+/// Whether no changeover takes longer than two by way of a third family.
+fn is_metric(time: &[Vec<Slot>]) -> bool {
+    let by_way_of = |from: &[Slot], (via, first): (usize, &Slot)| {
+        time.get(via).is_none_or(|second| from.iter().zip(second).all(|(direct, second)| *direct <= first + second))
+    };
+    time.iter().all(|from| from.iter().enumerate().all(|way| by_way_of(from, way)))
 }
 
 fn changeover(spec: &ProblemSpec) -> Checked<Table<FamilyIx, Table<FamilyIx, Changeover>>> {
