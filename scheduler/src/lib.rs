@@ -19,6 +19,7 @@ mod quote;
 mod read;
 mod refusal;
 mod search;
+mod shop;
 mod spec;
 mod stop;
 mod suite_line;
@@ -41,8 +42,12 @@ pub use problem::{
 pub use quote::{Answer, CommitError, Committed, Offer, Offers, Request, StartGrid, TenantOffer, quote};
 pub use read::facility::{FacilityError, read_facility, read_solution, write_solution};
 pub use read::facility2::{Facility2Error, read_facility2, read_plan, write_facility2, write_plan};
+pub use read::job_shop::{JobShopError, read_job_shop};
 pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};
 pub use search::{Outcome, improve, solve};
+pub use shop::{
+    Shop, ShopError, ShopMode, ShopOutcome, ShopPlan, ShopSpec, ShopViolation, check_shop, recount_shop, solve_shop,
+};
 pub use spec::{
     ActivitySpec, AirlockSpec, BatchSpec, BookingSpec, Capacity, CapacityStep, ChangeoverSpec, CoOccupancySpec,
     CommitmentSpec, DemandSpec, EquipmentHoldSpec, FitnessSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction,

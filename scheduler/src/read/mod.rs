@@ -3,3 +3,4 @@
 
 pub(crate) mod facility;
 pub(crate) mod facility2;
+pub(crate) mod job_shop;
