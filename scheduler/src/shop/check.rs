@@ -6,6 +6,9 @@
 use super::model::Shop;
 use super::plan::ShopPlan;
 
+/// Later starts are refused, so that no end overflows.
+const START_MAX: i64 = 1_000_000_000_000_000_000;
+
 /// One way in which a plan breaks a rule of its shop. Operations and machines count from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShopViolation {
@@ -45,9 +48,9 @@ pub enum ShopViolation {
         /// The machine.
         machine: usize,
     },
-    /// A start before the beginning of time.
-    #[error("operation {operation} starts at {start}, before slot 0")]
-    TooEarly {
+    /// A start before the beginning of time, or beyond all counting.
+    #[error("operation {operation} starts at {start}, possible are 0 to {START_MAX}")]
+    Start {
         /// The operation.
         operation: usize,
         /// Its start.
@@ -117,8 +120,8 @@ pub fn check_shop(shop: &Shop, plan: &ShopPlan) -> Vec<ShopViolation> {
         let mut before = None;
         for operation in job {
             let start = plan.starts.get(operation).copied().unwrap_or_default();
-            if start < 0 {
-                found.push(ShopViolation::TooEarly { operation, start });
+            if !(0..=START_MAX).contains(&start) {
+                found.push(ShopViolation::Start { operation, start });
             }
             if let Some(end) = before.filter(|end| start < *end) {
                 found.push(ShopViolation::JobOrder { operation, start, end });

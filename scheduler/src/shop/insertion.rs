@@ -171,3 +171,116 @@ impl Evaluation {
         (first, last)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fastrand::Rng;
+    use proptest::prelude::*;
+
+    use super::super::dispatch::{Rule, dispatch};
+    use super::super::graph::Order;
+    use super::super::model::{Shop, ShopMode, ShopSpec};
+    use super::*;
+
+    fn drawn(rng: &mut Rng) -> Shop {
+        let machines = rng.usize(1..5);
+        let mut jobs = Vec::new();
+        for _ in 0..rng.usize(1..6) {
+            let mut operation = || {
+                let mut machines: Vec<usize> = (0..machines).collect();
+                rng.shuffle(&mut machines);
+                machines.truncate(rng.usize(1..=machines.len()));
+                machines.into_iter().map(|machine| ShopMode { machine, duration: rng.i64(0..9) }).collect()
+            };
+            jobs.push((0..4).map(|_| operation()).collect::<Vec<Vec<ShopMode>>>());
+        }
+        let operations: usize = jobs.iter().map(Vec::len).sum();
+        let setups =
+            if rng.bool() { vec![] } else { (0..machines * operations * operations).map(|_| rng.i64(0..6)).collect() };
+        Shop::new(&ShopSpec { machines, jobs, setups }).unwrap()
+    }
+
+    /// Longest path through each operation and over all, by relaxing every arc until nothing changes.
+    fn paths(graph: &Graph) -> (Vec<i64>, i64) {
+        let count = graph.mode.len();
+        let mut arcs = Vec::new();
+        for job in graph.shop.jobs() {
+            arcs.extend(job.clone().skip(1).map(|later| (later - 1, later, 0)));
+        }
+        for (machine, line) in graph.lines.iter().enumerate() {
+            arcs.extend(line.windows(2).map(|pair| {
+                (pair[0] as usize, pair[1] as usize, graph.shop.setup(machine, pair[0] as usize, pair[1] as usize))
+            }));
+        }
+        let long = |operation: usize| graph.shop.modes(operation)[graph.mode[operation] as usize].duration;
+        let (mut head, mut tail) = (vec![0; count], vec![0; count]);
+        for round in 0.. {
+            assert!(round <= count, "a cycle");
+            let before = (head.clone(), tail.clone());
+            for &(earlier, later, setup) in &arcs {
+                head[later] = head[later].max(head[earlier] + long(earlier) + setup);
+                tail[earlier] = tail[earlier].max(setup + long(later) + tail[later]);
+            }
+            if before == (head.clone(), tail.clone()) {
+                break;
+            }
+        }
+        assert_eq!(head, graph.head[..count]);
+        assert_eq!(tail, graph.tail[..count]);
+        let through: Vec<i64> =
+            (0..count).map(|operation| head[operation] + long(operation) + tail[operation]).collect();
+        let makespan = through.iter().copied().max().unwrap_or(0);
+        assert_eq!(makespan, graph.makespan);
+        (through, makespan)
+    }
+
+    fn all(evaluation: &mut Evaluation, graph: &mut Graph) -> Vec<Insertion> {
+        let mut found = Vec::new();
+        for operation in 0..graph.none() {
+            evaluation.visit(graph, operation, |insertion| found.push(insertion));
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn every_place_is_free_of_cycles_and_its_estimate_is_the_longest_path_through_it(seed in any::<u64>()) {
+            let mut rng = Rng::with_seed(seed);
+            let shop = drawn(&mut rng);
+            let mut graph = Graph::new(&shop, &dispatch(&shop, Rule::Any, &mut rng));
+            let mut evaluation = Evaluation::default();
+            for _ in 0..5 {
+                paths(&graph);
+                evaluation.follow(&graph);
+                let found = all(&mut evaluation, &mut graph);
+                prop_assert_eq!(&evaluation.end, &graph.end);
+                prop_assert_eq!(&evaluation.rest, &graph.rest);
+                for insertion in &found {
+                    let mut moved = graph.clone();
+                    moved.put(insertion.operation, insertion.mode, insertion.place as usize);
+                    moved.refresh();
+                    let (through, makespan) = paths(&moved);
+                    prop_assert_eq!(through[insertion.operation as usize], insertion.estimate);
+                    prop_assert!(makespan >= insertion.estimate);
+                }
+                let Some(chosen) = rng.choice(&found) else { break };
+                graph.put(chosen.operation, chosen.mode, chosen.place as usize);
+                graph.refresh();
+            }
+        }
+
+        #[test]
+        fn an_order_gives_back_the_graph_it_was_stored_from(seed in any::<u64>()) {
+            let mut rng = Rng::with_seed(seed);
+            let shop = drawn(&mut rng);
+            let first = dispatch(&shop, Rule::MostWork, &mut rng);
+            let graph = Graph::new(&shop, &first);
+            prop_assert_eq!(graph.makespan, first.makespan);
+            let mut stored = Order { mode: vec![], rank: vec![], makespan: 0 };
+            graph.store(&mut stored);
+            let again = Graph::new(&shop, &stored);
+            prop_assert_eq!(&again.lines, &graph.lines);
+            prop_assert_eq!(again.plan(), graph.plan());
+        }
+    }
+}

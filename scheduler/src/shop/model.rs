@@ -191,7 +191,7 @@ impl Shop {
     /// The machines that an operation can go to; none for a number that is no operation.
     #[must_use]
     pub fn modes(&self, operation: usize) -> &[ShopMode] {
-        let bounds = self.mode_from.get(operation).zip(self.mode_from.get(operation + 1));
+        let bounds = self.mode_from.get(operation).zip(self.mode_from.get(operation.saturating_add(1)));
         bounds.and_then(|(from, to)| self.modes.get(*from..*to)).unwrap_or_default()
     }
 

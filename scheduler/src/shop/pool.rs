@@ -39,6 +39,11 @@ impl Pool {
         self.plans.truncate(1);
     }
 
+    /// A plan that is drawn; none while there are none.
+    pub(super) fn any(&self, rng: &mut Rng) -> Option<&Order> {
+        rng.choice(&self.plans)
+    }
+
     /// A plan from between two that are drawn; none while there are fewer than two.
     pub(super) fn between(&self, rng: &mut Rng) -> Option<Order> {
         if self.len() < 2 {

@@ -23,6 +23,8 @@ const CHAINS: u64 = 2;
 const ROUND: u64 = 20_000;
 /// Steps without a better plan after which a walk ends.
 const IDLE_MAX: u64 = 2_500;
+/// One of so many walks begins near one plan rather than between two.
+const NEAR_ONE_IN: u32 = 4;
 /// Walks in a row that found nothing worth keeping, after which a chain begins anew.
 const BARREN_MAX: u32 = 30;
 
@@ -69,8 +71,10 @@ struct ShopChain<'a> {
     walk: Walk<'a>,
     pool: Pool,
     best: Order,
+    walks: usize,
     barren: u32,
     steps: u64,
+    idle_max: u64,
     tell: &'a (dyn Fn(i64, u64) + Sync),
 }
 
@@ -81,7 +85,8 @@ impl<'a> ShopChain<'a> {
         let walk = Walk::new(shop, &first, rng.u64(..));
         let best = walk.best.clone();
         tell(best.makespan, 0);
-        Self { shop, bound, rng, walk, pool: Pool::default(), best, barren: 0, steps: 0, tell }
+        let idle_max = IDLE_MAX.min(100 + 20 * shop.operations() as u64);
+        Self { shop, bound, rng, walk, pool: Pool::default(), best, walks: 0, barren: 0, steps: 0, idle_max, tell }
     }
 
     /// Keeps what the walk found and begins another.
@@ -93,19 +98,32 @@ impl<'a> ShopChain<'a> {
         }
         if self.barren > BARREN_MAX {
             self.pool.thin_out();
+            self.walks = 0;
             self.barren = 0;
         }
-        let between = if self.pool.len() < POOL_SIZE { None } else { self.pool.between(&mut self.rng) };
-        let start = between.unwrap_or_else(|| {
-            let rule = match self.rng.u32(..3) {
-                0 => Rule::EndsSoonest,
-                1 => Rule::MostWork,
-                _ => Rule::Any,
-            };
-            dispatch(self.shop, rule, &mut self.rng)
-        });
-        self.walk.begin(&start);
+        self.begin();
         self.note();
+    }
+
+    /// Begins a walk: far from all others while there are few, then near one or between two of them.
+    fn begin(&mut self) {
+        self.walks += 1;
+        if self.walks > POOL_SIZE {
+            let near = if self.rng.u32(..NEAR_ONE_IN) == 0 { self.pool.any(&mut self.rng) } else { None };
+            if let Some(plan) = near {
+                let moves = self.rng.usize(1..=self.shop.operations().div_ceil(4));
+                return self.walk.begin_near(plan, moves);
+            }
+            if let Some(between) = self.pool.between(&mut self.rng) {
+                return self.walk.begin(&between);
+            }
+        }
+        let rule = match self.rng.u32(..3) {
+            0 => Rule::EndsSoonest,
+            1 => Rule::MostWork,
+            _ => Rule::Any,
+        };
+        self.walk.begin(&dispatch(self.shop, rule, &mut self.rng));
     }
 
     /// Takes note of the walk's best plan.
@@ -127,7 +145,7 @@ impl Chain for ShopChain<'_> {
             if self.walk.idle == 0 {
                 self.note();
             }
-            if !moved || self.walk.idle > IDLE_MAX {
+            if !moved || self.walk.idle > self.idle_max {
                 self.turn();
             }
         }

@@ -61,6 +61,11 @@ impl<'s> Walk<'s> {
     /// Goes to another plan and forgets what is forbidden.
     pub(super) fn begin(&mut self, start: &Order) {
         self.graph.load(start);
+        self.settle();
+    }
+
+    /// Counts anew from where the graph is.
+    fn settle(&mut self) {
         // Whatever was forbidden is so no longer.
         self.now += 10 * self.tenure;
         self.graph.store(&mut self.best);
@@ -68,9 +73,26 @@ impl<'s> Walk<'s> {
         self.evaluation.follow(&self.graph);
     }
 
-    /// The graph of where the walk is.
-    pub(super) fn graph(&self) -> &Graph<'s> {
-        &self.graph
+    /// Goes to another plan and from there some moves at random, whether or not they touch a longest path.
+    pub(super) fn begin_near(&mut self, start: &Order, moves: usize) {
+        self.graph.load(start);
+        for _ in 0..moves {
+            self.evaluation.follow(&self.graph);
+            let operation = self.rng.u32(..self.graph.none());
+            let (mut chosen, mut seen) = (None, 0);
+            let Self { graph, evaluation, rng, .. } = self;
+            evaluation.visit(graph, operation, |insertion| {
+                seen += 1;
+                if rng.usize(..seen) == 0 {
+                    chosen = Some(insertion);
+                }
+            });
+            if let Some(Insertion { operation, mode, place, .. }) = chosen {
+                self.graph.put(operation, mode, place as usize);
+                self.graph.refresh();
+            }
+        }
+        self.settle();
     }
 
     /// One move; false when there is none.
