@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-
 mod anchor;
 mod build;
 mod chains;
@@ -15,6 +14,7 @@ mod moves;
 mod plan;
 mod problem;
 mod profile;
+mod project;
 mod quote;
 mod read;
 mod refusal;
@@ -28,8 +28,6 @@ mod validate;
 mod validate_batch;
 mod violation;
 mod working;
-
-pub use anchor::Anchor;
 pub use build::{Draft, build};
 pub use check::{check, recount};
 pub use generate::{FacilitySize, generate};
@@ -38,6 +36,10 @@ pub use plan::{NamedPlacement, NamedPlan, Objective, Placement, Plan, PlanError}
 pub use problem::{
     Activity, Airlock, Batch, Booking, Changeover, Commitment, EquipmentHold, Fitness, Problem, Route, Suite,
     SuiteHold, Tenant,
+};
+pub use project::{
+    LagFrom, Project, ProjectActivity, ProjectError, ProjectLag, ProjectMode, ProjectOutcome, ProjectPlan, ProjectSpec,
+    ProjectTextError, ProjectViolation, check_project, project_end, read_psplib, read_rcp, read_sch, solve_project,
 };
 pub use quote::{Answer, CommitError, Committed, Offer, Offers, Request, StartGrid, TenantOffer, quote};
 pub use read::facility::{FacilityError, read_facility, read_solution, write_solution};
@@ -55,4 +57,4 @@ pub use spec::{
 };
 pub use stop::{Params, Progress, Stop};
 pub use validate::{Fault, ProblemError};
-pub use violation::Violation;
+pub use {anchor::Anchor, violation::Violation};

@@ -1,0 +1,205 @@
+//! The two ways a project is searched side by side: one proves, one improves. They tell each other
+//! the best plan and nothing else.
+
+use fastrand::Rng;
+
+use super::bounds::{Lit, Reason};
+use super::engine::Conclusion;
+use super::model::Project;
+use super::relax;
+use super::search::{Limit, Search, Verdict};
+use crate::chains::Chain;
+use crate::stop::{Progress, Stop};
+
+/// Elementary operations in a step, about a tenth of a millisecond.
+const STEP: u64 = 8_000;
+/// Conflicts spent on one relaxed plan.
+const CONFLICTS: u64 = 200;
+/// Rounds of steps that the prover works from above, then as many from below.
+const TURN: u64 = 8;
+
+/// A plan as the values of all variables.
+#[derive(Debug, Clone)]
+pub(super) struct Best {
+    pub(super) end: i32,
+    pub(super) values: Vec<i32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Searches everything, from above and from below in turns.
+    Prove,
+    /// Plans a part of the best plan anew, again and again.
+    Improve,
+}
+
+/// One of the two searches.
+pub(super) struct ProjectChain<'a> {
+    project: &'a Project,
+    role: Role,
+    search: Search,
+    pub(super) best: Option<Best>,
+    /// No plan ends earlier.
+    pub(super) least: i32,
+    /// No better plan than the best exists; without one, none at all.
+    pub(super) is_complete: bool,
+    rng: Rng,
+    share: f64,
+    turns: u64,
+    steps: u64,
+    progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl<'a> ProjectChain<'a> {
+    pub(super) fn new(
+        project: &'a Project,
+        role: Role,
+        search: Search,
+        seed: u64,
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> Self {
+        let least = search.end_least();
+        let rng = Rng::with_seed(seed);
+        let (best, share) = (None, 0.25);
+        Self { project, role, search, best, least, is_complete: false, rng, share, turns: 0, steps: 0, progress }
+    }
+
+    pub(super) fn plan(&self, best: &Best) -> super::model::ProjectPlan {
+        self.search.network.plan(&best.values)
+    }
+
+    fn tell(&self) {
+        let end = self.best.as_ref().map(|best| best.end);
+        let bound = end.map_or(self.least, |end| self.least.min(end));
+        (self.progress)(Progress { objective: end.map(Into::into), bound: Some(bound.into()), steps: self.steps });
+    }
+
+    /// Takes a plan that is better than the best.
+    fn accept(&mut self, best: Best) {
+        self.search.guide = Some(best.values.clone());
+        self.is_complete |= !self.search.end_by(best.end - 1);
+        self.best = Some(best);
+    }
+
+    fn found(&mut self) {
+        let values = self.search.values();
+        let end = self.search.engine.bounds.least(2 * self.search.network.end);
+        self.accept(Best { end, values });
+        self.tell();
+    }
+
+    fn raise_least(&mut self) {
+        let least = self.search.end_least();
+        if least > self.least {
+            self.least = least;
+            self.tell();
+        }
+        self.is_complete |= self.best.as_ref().is_some_and(|best| best.end <= self.least);
+    }
+
+    /// Searches everything up to so much work.
+    fn prove(&mut self, limit: Limit) {
+        while !self.is_complete {
+            let verdict = self.search.run(0, limit);
+            match verdict {
+                Verdict::Found => self.found(),
+                Verdict::Nothing => self.is_complete = true,
+                Verdict::Interrupted => {}
+            }
+            self.raise_least();
+            if verdict == Verdict::Interrupted {
+                return;
+            }
+        }
+    }
+
+    /// Plans a part of the best plan anew, to end earlier.
+    fn improve(&mut self, limit: Limit) {
+        let Some(best) = &self.best else { return };
+        let plan = self.plan(best);
+        let free = relax::choose(self.project, &plan, self.share, &mut self.rng);
+        self.search.back_to(0);
+        match self.search.engine.propagate() {
+            Conclusion::All => {}
+            Conclusion::Paused => return,
+            Conclusion::Contradiction => {
+                self.is_complete = true;
+                return;
+            }
+        }
+        let (edges, clauses) = (self.search.engine.edges(), self.search.engine.clauses.count());
+        self.search.engine.bounds.open_level();
+        let verdict = if relax::keep(&mut self.search, self.project, &plan, &free) {
+            self.search.run(1, Limit { conflicts: CONFLICTS, ..limit })
+        } else {
+            Verdict::Nothing
+        };
+        let found = (verdict == Verdict::Found).then(|| Best {
+            end: self.search.engine.bounds.least(2 * self.search.network.end),
+            values: self.search.values(),
+        });
+        self.search.back_to(0);
+        self.search.engine.truncate_edges(edges);
+        self.search.engine.clauses.truncate(clauses);
+        match verdict {
+            Verdict::Found => {}
+            Verdict::Nothing => self.share = (self.share * 1.03).min(0.9),
+            Verdict::Interrupted => self.share = (self.share * 0.97).max(0.05),
+        }
+        if let Some(best) = found {
+            self.accept(best);
+            self.tell();
+        }
+        self.raise_least();
+    }
+}
+
+impl Chain for ProjectChain<'_> {
+    fn run(&mut self, steps: u64, stop: Stop) -> u64 {
+        let before = self.search.engine.work;
+        let work = before + steps * STEP;
+        let limit = Limit { work, conflicts: u64::MAX, asked: stop.asked };
+        self.turns += 1;
+        match (self.role, &self.best) {
+            (Role::Improve, Some(_)) => {
+                while !self.is_complete && self.search.engine.work < work && !(stop.asked)() {
+                    self.search.engine.work += STEP / 8;
+                    self.improve(limit);
+                }
+            }
+            (_, best) => {
+                let from_below = best.is_some() && (self.turns / TURN) % 2 == 1;
+                if from_below != self.search.from_below {
+                    self.search.from_below = from_below;
+                    self.search.back_to(0);
+                }
+                self.prove(limit);
+            }
+        }
+        let did = (self.search.engine.work - before).div_ceil(STEP).clamp(1, steps.max(1));
+        self.steps += did;
+        did.min(steps)
+    }
+
+    fn rank(&self) -> i64 {
+        self.best.as_ref().map_or(i64::MAX, |best| best.end.into())
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_complete
+    }
+
+    fn learn(&mut self, best: &Self) {
+        self.least = self.least.max(best.least);
+        if best.rank() < self.rank()
+            && let Some(best) = best.best.clone()
+        {
+            self.accept(best);
+        }
+        let least = Lit::new(2 * self.search.network.end, self.least);
+        if !self.search.engine.bounds.holds(least) && !self.is_complete {
+            self.search.back_to(0);
+            self.is_complete |= !self.search.engine.set(least, Reason::Decision);
+        }
+    }
+}
