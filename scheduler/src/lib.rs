@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 mod anchor;
+mod bound;
 mod build;
 mod chains;
 mod check;
@@ -57,4 +58,4 @@ pub use spec::{
 };
 pub use stop::{Params, Progress, Stop};
 pub use validate::{Fault, ProblemError};
-pub use {anchor::Anchor, violation::Violation};
+pub use {anchor::Anchor, bound::lower_bound, violation::Violation};

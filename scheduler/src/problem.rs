@@ -179,6 +179,12 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether no plan may leave it out: it is confirmed, or something of it is already fixed.
+    #[must_use]
+    pub const fn must_be_in(&self) -> bool {
+        self.drop_penalty.is_none() || self.commitment.is_some()
+    }
+
     /// The route at a position, when the batch has it.
     #[must_use]
     pub fn route(&self, ix: RouteIx) -> Option<&Route> {

@@ -7,7 +7,8 @@
 use fastrand::Rng;
 
 use crate::anchor::Anchor;
-use crate::build::{Draft, build};
+use crate::bound::lower_bound;
+use crate::build::first_plan;
 use crate::chains::{self, Chain};
 use crate::cost;
 use crate::index::BatchIx;
@@ -25,6 +26,8 @@ use crate::working::{Working, Worth};
 const CHAINS: u64 = 2;
 /// Steps after which the chains meet.
 const ROUND: u64 = 500;
+/// Insertions spent on the plan to start from.
+const FIRST_INSERTIONS: usize = 12_000;
 /// Refused batches tried in one step, beside those taken out.
 const REFUSED_TRIED_MAX: usize = 3;
 /// Refused batches looked at for that.
@@ -44,6 +47,8 @@ pub struct Outcome {
     pub objective: Objective,
     /// Batches that must not be refused and have no place.
     pub missing: Vec<BatchIx>,
+    /// A true lower bound of the objective of every plan.
+    pub lower_bound: i64,
     /// Steps taken, by all chains together.
     pub steps: u64,
 }
@@ -51,8 +56,8 @@ pub struct Outcome {
 /// Searches for a good plan until told to stop.
 #[must_use]
 pub fn solve(problem: &Problem, params: &Params, seed: u64, stop: Stop) -> Outcome {
-    let Draft { plan, objective, .. } = build(problem);
-    (params.progress)(Progress { objective: Some(objective.total), bound: None, steps: 0 });
+    let tell = |objective: i64| (params.progress)(Progress { objective: Some(objective), bound: None, steps: 0 });
+    let plan = first_plan(problem, FIRST_INSERTIONS, stop, &tell);
     search(problem, &plan, None, params, seed, stop)
 }
 
@@ -74,8 +79,8 @@ fn search(problem: &Problem, start: &Plan, anchor: Option<&Anchor>, params: &Par
     let best = chains.into_iter().min_by_key(|chain| chain.best_worth);
     let plan = best.map_or_else(|| start.clone(), |chain| chain.best);
     let objective = cost::of_plan(problem, &plan, &Load::of_plan(problem, &plan));
-    let missing = plan.refused().filter(|ix| problem.batches[*ix].drop_penalty.is_none()).collect();
-    Outcome { plan, objective, missing, steps }
+    let missing = plan.refused().filter(|ix| problem.batches[*ix].must_be_in()).collect();
+    Outcome { plan, objective, missing, lower_bound: lower_bound(problem), steps }
 }
 
 /// One chain: a plan that is changed step by step, and the best it has been.

@@ -48,7 +48,7 @@ impl<'p> Working<'p> {
             costs: vec![0; count],
             ends: vec![0; count],
             cost: 0,
-            missing: problem.batches.rows().filter(|batch| batch.drop_penalty.is_none()).count(),
+            missing: problem.batches.rows().filter(|batch| batch.must_be_in()).count(),
             anchor,
             moved: 0,
             changed: vec![false; count],
@@ -99,7 +99,7 @@ impl<'p> Working<'p> {
         let own = batch.weight * cost::late(batch, &placement)
             + batch.routes[placement.route].cost
             + self.anchor.map_or(0, |anchor| anchor.cost(ix, Some(&placement)));
-        self.missing -= usize::from(batch.drop_penalty.is_none());
+        self.missing -= usize::from(batch.must_be_in());
         self.ends[row] = cost::end(batch, &placement);
         self.change(ix, Some(placement), own);
     }
@@ -110,7 +110,7 @@ impl<'p> Working<'p> {
         let placement = self.rows[row].clone()?;
         self.cost -= self.load.unplace(self.problem, batch, row, &placement);
         self.cost += self.load.set_aside(self.problem, batch, row, 1);
-        self.missing += usize::from(batch.drop_penalty.is_none());
+        self.missing += usize::from(batch.must_be_in());
         self.ends[row] = 0;
         self.change(ix, None, self.refusal_cost(ix));
         Some(placement)
@@ -128,7 +128,7 @@ impl<'p> Working<'p> {
         }
     }
 
-    /// What leaving a batch out costs; nothing for one that must be in, which counts as missing.
+    /// What leaving a batch out costs, beside its counting as missing when it must be in.
     pub(crate) fn refusal_cost(&self, ix: BatchIx) -> i64 {
         let anchored = self.anchor.map_or(0, |anchor| anchor.cost(ix, None));
         self.problem.batches[ix].drop_penalty.unwrap_or(0) + anchored
@@ -170,6 +170,15 @@ impl<'p> Working<'p> {
     pub(crate) fn worth(&self) -> Worth {
         let makespan = self.ends.iter().copied().max().unwrap_or(0);
         (self.missing, self.problem.cost_scale * self.cost + makespan)
+    }
+
+    /// A copy of the plan as it stands.
+    pub(crate) fn plan(&self) -> Plan {
+        let mut plan = Plan::empty(self.problem);
+        for (ix, placement) in self.problem.batches.positions().zip(&self.rows) {
+            plan.set(ix, placement.clone());
+        }
+        plan
     }
 
     /// Brings a copy of the plan up to date that was up to date at the last call.

@@ -105,8 +105,7 @@ fn consider(working: &Working, ix: BatchIx, placement: Placement, best: &mut Opt
     let (problem, batch) = (working.problem, &working.problem.batches[ix]);
     let cost = cost::of_placement(problem, &working.load, batch, crate::index::Position::row(ix), &placement)
         + working.anchor_cost(ix, &placement);
-    let refusable = batch.commitment.is_none() && batch.drop_penalty.is_some();
-    if refusable && cost >= working.refusal_cost(ix) {
+    if !batch.must_be_in() && cost >= working.refusal_cost(ix) {
         return;
     }
     let rank = problem.cost_scale * cost + cost::end(batch, &placement);

@@ -33,6 +33,7 @@ proptest! {
         let found = solve(&problem, &on(1), seed, Stop::after(STEPS));
         prop_assert_eq!(faults(&problem, &found), Vec::<String>::new());
         prop_assert_eq!(recount(&problem, &found.plan), found.objective);
+        prop_assert!(!found.missing.is_empty() || found.lower_bound <= found.objective.total);
         let must = |ix: &&BatchIx| problem.batch(**ix).unwrap().drop_penalty.is_none();
         let missing = first.left_out.iter().filter(must).count();
         prop_assert!((found.missing.len(), found.objective.total) <= (missing, first.objective.total));
