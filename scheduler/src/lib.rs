@@ -29,8 +29,6 @@ mod validate;
 mod validate_batch;
 mod violation;
 mod working;
-pub use build::{Draft, build};
-pub use check::{check, recount};
 pub use generate::{FacilitySize, generate};
 pub use index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, TenantIx};
 pub use plan::{NamedPlacement, NamedPlan, Objective, Placement, Plan, PlanError};
@@ -56,6 +54,7 @@ pub use spec::{
     CommitmentSpec, DemandSpec, EquipmentHoldSpec, FitnessSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction,
     ReservationSpec, RouteSpec, Slot, SuiteHoldSpec, SuiteSpec, TenantSpec, UnionSpec, WeeklyShift, Window,
 };
-pub use stop::{Params, Progress, Stop};
 pub use validate::{Fault, ProblemError};
-pub use {anchor::Anchor, bound::lower_bound, violation::Violation};
+pub use violation::Violation;
+pub use {anchor::Anchor, bound::lower_bound, stop::Params, stop::Progress, stop::Stop};
+pub use {build::Draft, build::build, check::check, check::recount};
