@@ -43,9 +43,9 @@ fn alone(empty: &mut Working, timer: &mut Timer, ix: BatchIx) -> (i64, Slot, boo
     let start_min = if batch.commitment.is_some() { batch.release } else { batch.release.max(problem.now) };
     let mut end = |route: RouteIx| {
         let found = timer.earliest(problem, &empty.load, batch, route, ask);
-        // Where holds of the batch itself compete, or suites are yet to be made fit, the timer's
-        // answer is not proved to be the earliest: then only the route's own length counts.
-        match problem.works.is_empty() && !timer.in_own_way {
+        // Where holds of the batch itself compete, suites are yet to be made fit, or airlocks must
+        // be passed, the timer's answer is not proved to be the earliest: then only the route's own length counts.
+        match problem.works.is_empty() && problem.airlocks.len() == 0 && !timer.in_own_way {
             true => Some(cost::end(batch, &found?)),
             false => Some(start_min + batch.routes[route].length_min()),
         }

@@ -31,8 +31,9 @@ const INSERTIONS_MAX: usize = 20_000;
 /// Rounds without a better plan after which no further round begins.
 const FRUITLESS_MAX: usize = 30;
 
-/// Builds a first plan. Committed batches come first and stay where they are; then those that may
-/// not be refused; then the rest, each only where it costs less than its refusal.
+/// Builds a first plan. Committed batches come first and stay where they are; then work on suites,
+/// which others wait for; then those that may not be refused; then the rest, each only where it costs
+/// less than its refusal.
 #[must_use]
 pub fn build(problem: &Problem) -> Draft {
     let plan = first_plan(problem, INSERTIONS_MAX, Stop::when(&|| false), &|_| {});
@@ -45,10 +46,14 @@ pub fn build(problem: &Problem) -> Draft {
 /// better plan's objective is told on the way.
 pub(crate) fn first_plan(problem: &Problem, insertions: usize, stop: Stop, tell: &dyn Fn(i64)) -> Plan {
     let rounds = (insertions / problem.batches.len().max(1)).saturating_sub(1);
-    let fixed = Working::new(problem, None);
-    let mut line: Vec<BatchIx> = problem.batches.positions().filter(|ix| fixed.placement(*ix).is_none()).collect();
-    line.sort_by_key(|ix| (precedence(&problem.batches[*ix]), urgency(&problem.batches[*ix]), *ix));
     let mut timer = Timer::default();
+    let mut fixed = Working::new(problem, None);
+    if !problem.works.is_empty() {
+        fixed = insert_works(fixed, &mut timer);
+    }
+    let open = |ix: &BatchIx| fixed.placement(*ix).is_none() && !problem.batches[*ix].work;
+    let mut line: Vec<BatchIx> = problem.batches.positions().filter(open).collect();
+    line.sort_by_key(|ix| (precedence(&problem.batches[*ix]), urgency(&problem.batches[*ix]), *ix));
     let mut last = insert_all(fixed.clone(), &line, &mut timer);
     let (mut best, mut worth) = (last.plan(), last.worth());
     tell(worth.1);
@@ -68,6 +73,18 @@ pub(crate) fn first_plan(problem: &Problem, insertions: usize, stop: Stop, tell:
         }
     }
     best
+}
+
+/// Puts in what has started, and then work on suites in an order in which each follows what it
+/// waits for. Work that finds no room stays out.
+fn insert_works<'p>(fixed: Working<'p>, timer: &mut Timer) -> Working<'p> {
+    let problem = fixed.problem;
+    let open = |ix: &BatchIx| fixed.placement(*ix).is_none();
+    let has_started = |ix: &BatchIx| problem.batches[*ix].commitment.is_some();
+    let mut line: Vec<BatchIx> = problem.batches.positions().filter(|ix| open(ix) && has_started(ix)).collect();
+    line.sort_by_key(|ix| (urgency(&problem.batches[*ix]), *ix));
+    line.extend(problem.works.iter().filter(|ix| open(ix) && !has_started(ix)));
+    insert_all(fixed, &line, timer)
 }
 
 fn insert_all<'p>(mut working: Working<'p>, line: &[BatchIx], timer: &mut Timer) -> Working<'p> {

@@ -3,11 +3,13 @@
 //! It shares no code with what makes plans: it expands calendars, sorts suites and adds up costs
 //! by itself, straight from the problem. It looks up everything with care, because a plan may come
 //! from anywhere. It does not say how to mend a plan. Here each batch is judged by itself; what
-//! batches use together is `check_use`'s.
+//! batches use together is `shared`'s.
+
+mod shared;
 
 use std::collections::BTreeSet;
 
-use crate::check_use::{self, Stay, Use};
+use crate::check::shared::{Stay, Use};
 use crate::index::BatchIx;
 use crate::plan::{Objective, Placement, Plan};
 use crate::problem::{Batch, Fitness, Problem, Route, Suite};
@@ -33,12 +35,12 @@ pub fn check(problem: &Problem, plan: &Plan) -> Vec<Violation> {
                     waits(problem, plan, ix, batch, placement, &mut found);
                     commitment(ix, batch, placement, &mut found);
                     fitness(problem, plan, ix, batch, route, placement, &mut found);
-                    check_use::collect(problem, ix, batch, route, placement, &mut used);
+                    shared::collect(problem, ix, batch, route, placement, &mut used);
                 }
             },
         }
     }
-    check_use::judge(problem, used, &mut found);
+    shared::judge(problem, used, &mut found);
     found
 }
 
@@ -59,13 +61,13 @@ pub fn recount(problem: &Problem, plan: &Plan) -> Objective {
         sum.tardiness = sum.tardiness.saturating_add(batch.weight.saturating_mul(late));
         sum.route += route.cost;
         sum.makespan = sum.makespan.max(end);
-        check_use::collect(problem, ix, batch, route, placement, &mut used);
+        shared::collect(problem, ix, batch, route, placement, &mut used);
     }
-    for (suite, stays) in check_use::by_suite(used.stays) {
+    for (suite, stays) in shared::by_suite(used.stays) {
         let mut before = problem.suites.find(suite).and_then(|item| item.initial_family);
         let mut last: Option<&Stay> = None;
         for stay in &stays {
-            let shares = last.is_some_and(|last| check_use::together(problem, last, stay));
+            let shares = last.is_some_and(|last| shared::together(problem, last, stay));
             if let (Some(from), false) = (before, shares) {
                 sum.changeover += problem.changeover(from, stay.batch.family).cost;
             }

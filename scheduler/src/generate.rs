@@ -2,11 +2,13 @@
 //! and tested on. Several tenants, suites with places, shared airlocks, suites that are fitted out,
 //! re-fitted and requalified, few people at night, 5-minute slots.
 //!
-//! Numbers are plausible, not measured at a site. How a batch is made is `generate_routes`'s.
+//! Numbers are plausible, not measured at a site. How a batch is made is `routes`'s.
+
+mod routes;
 
 use fastrand::Rng;
 
-use crate::generate_routes::{
+use crate::generate::routes::{
     CULTURE, DAY, HOUR, SLOT_MINUTES, VECTOR, car_t, progenitors, stromal_closed, stromal_open, work,
 };
 use crate::spec::{
@@ -17,13 +19,13 @@ use crate::spec::{
 /// How large a facility is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FacilitySize {
-    /// Suites; a fifth or so handle viral vectors, a third are of grade B.
+    /// Suites; four in ten handle viral vectors, a sixth are of grade B.
     pub suites: usize,
     /// Places in each.
     pub places: u32,
     /// Batches over all.
     pub batches: usize,
-    /// Weeks that are planned; batches arrive in the first two fifths of them.
+    /// Weeks that are planned; batches arrive in the first quarter of them.
     pub weeks: Slot,
     /// Tenants, the facility itself not counted.
     pub tenants: usize,
@@ -129,9 +131,9 @@ fn fate(size: FacilitySize, row: usize) -> Fate {
 }
 
 fn suite(size: FacilitySize, row: usize, rng: &mut Rng) -> SuiteSpec {
-    let kind = row * 12 / size.suites.max(1);
+    let kind = (row + 1) * 12 / size.suites.max(1) - 1;
     let classes = if kind < 5 { vec![VECTOR.to_owned(), CULTURE.to_owned()] } else { vec![CULTURE.to_owned()] };
-    let grade = Some(if kind >= 8 { Grade::B } else { Grade::C });
+    let grade = Some(if kind >= 10 { Grade::B } else { Grade::C });
     let plain = FitnessSpec { classes: classes.clone(), grade, ..FitnessSpec::default() };
     let id = suite_id(row);
     let done = |what: &str| Some(format!("{id} {what}"));
@@ -252,7 +254,7 @@ fn absence(size: FacilitySize, day: u32, rng: &mut Rng) -> Reduction {
 }
 
 /// An hour for the next batch of a tenant, four for another tenant, a day after vectors; work on a
-/// suite begins half a day after the last batch and leaves the suite clean.
+/// suite begins a day after the last batch and leaves the suite clean.
 fn changeover(size: FacilitySize) -> ChangeoverSpec {
     let mut families: Vec<(usize, bool)> = Vec::new();
     for row in 0..size.tenants {
@@ -265,7 +267,7 @@ fn changeover(size: FacilitySize) -> ChangeoverSpec {
     };
     let row = |from: &(usize, bool)| {
         let steps = families.iter().map(|to| between(from, to));
-        steps.chain([(12 * HOUR, 0)]).collect::<Vec<_>>()
+        steps.chain([(24 * HOUR, 0)]).collect::<Vec<_>>()
     };
     let mut matrix: Vec<Vec<(Slot, i64)>> = families.iter().map(row).collect();
     matrix.push(vec![(0, 0); families.len() + 1]);
@@ -283,13 +285,13 @@ fn family(tenant: usize, viral: bool) -> String {
 
 fn batch(size: FacilitySize, row: usize, rng: &mut Rng) -> BatchSpec {
     let tenant = rng.usize(0..size.tenants.max(1));
-    let arrival = rng.i64(0..(size.horizon() * 2 / 5).max(1));
+    let arrival = rng.i64(0..(size.horizon() / 4).max(1));
     let (kind, routes, days, worth) = product(rng);
     let viral = kind == "CAR-T";
     // A shift start a little later is what would be agreed.
     let agreed = (arrival / DAY + 3) * DAY + 8 * HOUR;
     let booking = BookingSpec { start: agreed, earlier: DAY, later: 4 * DAY };
-    let booked = arrival < size.horizon() / 6 && rng.u32(0..3) == 0;
+    let booked = arrival < size.horizon() / 8 && rng.u32(0..3) == 0;
     let release = if booked { agreed - booking.earlier } else { arrival };
     BatchSpec {
         id: format!("{kind} {:03}", row + 1),
@@ -316,7 +318,7 @@ fn product(rng: &mut Rng) -> (&'static str, Vec<RouteSpec>, Slot, i64) {
             let passage = rng.i64(90..120) * HOUR;
             ("MSC", vec![stromal_closed(passage), stromal_open(passage)], 36, 12_000)
         }
-        74..78 => ("MSC", vec![stromal_open(rng.i64(90..120) * HOUR)], 30, 12_000),
+        74..76 => ("MSC", vec![stromal_open(rng.i64(90..120) * HOUR)], 30, 12_000),
         _ => ("iPSC", vec![progenitors(rng.i64(130..180) * HOUR)], 44, 20_000),
     }
 }

@@ -5,6 +5,8 @@
 //! must start later.
 #![expect(clippy::indexing_slicing, reason = "activities and holds are in range by Problem::new")]
 
+use crate::airlock::Way;
+use crate::fitness;
 use crate::index::{PoolIx, SuiteIx};
 use crate::load::turnaround;
 use crate::problem::{EquipmentHold, Route, SuiteHold};
@@ -24,6 +26,15 @@ type OwnHold<'a> = (SuiteIx, Held, &'a SuiteHold);
 struct Short {
     until: Slot,
     activity: usize,
+    in_own_way: bool,
+}
+
+/// Why none of several suites takes a hold.
+struct Shorts {
+    /// The one that would take it soonest.
+    soonest: Short,
+    /// When the last activity could start so that a suite could be left that is free otherwise.
+    leaves: Slot,
     in_own_way: bool,
 }
 
@@ -163,28 +174,24 @@ impl<'a> Search<'a, '_> {
         let new = Held::new(self.batch, self.ask.owner, row, hold, held);
         let ignored = self.ask.ignored == Some(Obstacle::Suite(row));
         let settled = self.choice.and_then(|choice| choice.suites[row]);
-        let mut soonest = Short { until: NEVER, activity: hold.first, in_own_way: false };
+        let first_there = hold.same_suite_as.and_then(|first| self.timer.suites[first]);
+        let settled = settled.or(first_there);
+        let soonest = Short { until: NEVER, activity: hold.first, in_own_way: false };
+        let mut shorts = Shorts { soonest, leaves: NEVER, in_own_way: first_there.is_some() };
         let latest = self.timer.latest[hold.first];
-        let mut in_own_way = false;
         let mut best: Option<(i64, SuiteIx)> = None;
         for suite in settled.iter().chain(hold.candidates.iter().filter(|_| settled.is_none())) {
-            let until = if best.is_some() { held.start + 1 } else { soonest.until.min(latest + 1) };
-            match self.suite_short(*suite, hold, &new, &own, until) {
-                Some(short) if !ignored => {
-                    in_own_way |= short.in_own_way;
-                    if short.until < soonest.until {
-                        soonest = short;
-                    }
-                }
-                Some(_) | None => {
-                    let (cost, idle) = self.load.suites[*suite].cost_of(self.problem, &new);
-                    let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
-                    let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
-                    let rank = if self.timer.passes_over() { rank.saturating_add(NEVER) } else { rank };
-                    if best.is_none_or(|best| (rank, *suite) < best) {
-                        best = Some((rank, *suite));
-                    }
-                }
+            let until = if best.is_some() { held.start + 1 } else { shorts.soonest.until.min(latest + 1) };
+            let elsewhere = first_there.is_some_and(|first| first != *suite);
+            if elsewhere || (!ignored && self.is_short(*suite, hold, &new, &own, until, &mut shorts)) {
+                continue;
+            }
+            let (cost, idle) = self.load.suites[*suite].cost_of(self.problem, &new);
+            let idle_min = idle.saturating_mul(i64::from(self.problem.slot_minutes));
+            let rank = cost.saturating_mul(IDLE_MIN_PER_COST).saturating_add(idle_min);
+            let rank = if self.timer.passes_over() { rank.saturating_add(NEVER) } else { rank };
+            if best.is_none_or(|best| (rank, *suite) < best) {
+                best = Some((rank, *suite));
             }
         }
         match best {
@@ -193,10 +200,69 @@ impl<'a> Search<'a, '_> {
                 Ok(())
             }
             None => {
-                self.timer.in_own_way |= in_own_way;
-                Err(self.raise(Obstacle::Suite(row), soonest.activity, soonest.until))
+                self.timer.in_own_way |= shorts.in_own_way;
+                let (activity, until) = self.soonest(hold, &shorts);
+                Err(self.raise(Obstacle::Suite(row), activity, until))
             }
         }
+    }
+
+    /// Which activity must start later, and when, for some suite to take the hold. Some may take it
+    /// when its first activity starts later, others when its last one does.
+    fn soonest(&self, hold: &SuiteHold, shorts: &Shorts) -> (usize, Slot) {
+        let Short { until, activity, .. } = shorts.soonest;
+        let between = length_min(self.route, activity, hold.last) - self.route.activities[hold.last].duration;
+        let leaves = shorts.leaves.min(until.saturating_add(between));
+        match shorts.leaves == NEVER || leaves <= self.timer.starts[hold.last] {
+            true => (activity, until),
+            false => (hold.last, leaves),
+        }
+    }
+
+    /// Whether a suite does not take a hold now; then why is noted.
+    fn is_short(
+        &self,
+        suite: SuiteIx,
+        hold: &SuiteHold,
+        new: &Held,
+        own: &[OwnHold],
+        until: Slot,
+        shorts: &mut Shorts,
+    ) -> bool {
+        let unfit = fitness::unfit_until(self.problem, self.load, self.batch, suite, hold, new.span);
+        let unfit = unfit.map(|until| Short { until, activity: hold.first, in_own_way: false });
+        let passes = |way| self.airlock_short(suite, hold, new, own, way);
+        let short = unfit.or_else(|| self.suite_short(suite, hold, new, own, until)).or_else(|| passes(Way::In));
+        if let Some(short) = short {
+            shorts.in_own_way |= short.in_own_way;
+            if short.until < shorts.soonest.until {
+                shorts.soonest = short;
+            }
+            return true;
+        }
+        let short = passes(Way::Out);
+        if let Some(short) = short {
+            shorts.in_own_way |= short.in_own_way;
+            shorts.leaves = shorts.leaves.min(short.until);
+        }
+        short.is_some()
+    }
+
+    /// Why the suite of a hold cannot be entered, or left, through its airlock.
+    fn airlock_short(&self, suite: SuiteIx, hold: &SuiteHold, new: &Held, own: &[OwnHold], way: Way) -> Option<Short> {
+        let airlock = self.problem.suites[suite].airlock?;
+        let passages = &self.load.airlocks[airlock];
+        let behind = own.iter().filter(|(at, ..)| self.problem.suites[*at].airlock == Some(airlock));
+        let behind: Vec<Window> = behind.map(|(_, held, _)| held.span).collect();
+        let busy = passages.busy(new.span, way, &behind)?;
+        let (activity, until) = match way {
+            Way::In => (hold.first, busy.until),
+            Way::Out => {
+                let later = busy.until - passages.passage(new.span, way).start;
+                (hold.last, self.timer.starts[hold.last] + later)
+            }
+        };
+        Some(Short { until, activity, in_own_way: busy.in_own_way })
     }
 
     /// Why a suite does not take a hold now, if it does not: because of others, or because of

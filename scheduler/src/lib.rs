@@ -1,13 +1,13 @@
 #![doc = include_str!("../README.md")]
+mod airlock;
 mod anchor;
 mod bound;
 mod build;
 mod chains;
 mod check;
-mod check_use;
 mod cost;
+mod fitness;
 mod generate;
-mod generate_routes;
 mod holding;
 mod index;
 mod load;
@@ -26,7 +26,6 @@ mod stop;
 mod suite_line;
 mod timing;
 mod validate;
-mod validate_batch;
 mod violation;
 mod working;
 pub use generate::{FacilitySize, generate};

@@ -1,8 +1,11 @@
-//! What placed batches use: people and equipment, suites, quotas. Kept up to date as batches are
+//! What placed batches use: people and equipment, suites, quotas, airlocks. Kept up to date as batches are
 //! placed and taken out again; it does not decide where a batch goes.
 #![expect(clippy::indexing_slicing, reason = "activities of a hold are in range by Problem::new")]
 
-use crate::index::{PoolIx, SuiteIx, Table, TenantIx};
+use std::collections::BTreeMap;
+
+use crate::airlock::{Passages, Way};
+use crate::index::{AirlockIx, PoolIx, SuiteIx, Table, TenantIx};
 use crate::plan::{Placement, Plan};
 use crate::problem::{Batch, Problem, Route};
 use crate::profile::Profile;
@@ -22,12 +25,17 @@ pub(crate) fn span(route: &Route, starts: &[Slot], first: usize, last: usize) ->
     Window::new(starts[first], starts[last] + route.activities[last].duration)
 }
 
+/// From start to end of each work item that is placed, by the row of its batch.
+pub(crate) type Runs = BTreeMap<usize, Window>;
+
 /// Everything in use.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     pub(crate) pools: Table<PoolIx, Profile>,
     pub(crate) quotas: Table<TenantIx, Option<Profile>>,
     pub(crate) suites: Table<SuiteIx, SuiteLine>,
+    pub(crate) airlocks: Table<AirlockIx, Passages>,
+    pub(crate) runs: Runs,
 }
 
 impl Load {
@@ -40,6 +48,8 @@ impl Load {
             pools: Table::new(problem.pools.rows().map(|pool| Profile::of_pool(problem, pool, slots)).collect()),
             quotas: Table::new(problem.tenants.rows().map(|tenant| quota(tenant.max_suites)).collect()),
             suites: Table::new(problem.suites.positions().map(|ix| SuiteLine::new(problem, ix)).collect()),
+            airlocks: Table::new(problem.airlocks.rows().map(|airlock| Passages::new(airlock, slots)).collect()),
+            runs: Runs::new(),
         }
     }
 
@@ -61,6 +71,11 @@ impl Load {
             added += line.cost_of(problem, &held).0;
             line.insert(held);
         }
+        if batch.work
+            && let Some((start, end)) = placement.span(&batch.routes[placement.route])
+        {
+            self.runs.insert(owner, Window::new(start, end));
+        }
         added
     }
 
@@ -72,6 +87,9 @@ impl Load {
             let line = &mut self.suites[suite];
             line.remove(&held);
             saved += line.cost_of(problem, &held).0;
+        }
+        if batch.work {
+            self.runs.remove(&owner);
         }
         saved
     }
@@ -95,11 +113,24 @@ impl Load {
                 quota.take(span(route, &placement.starts, hold.first, hold.last), sign);
             }
         }
+        if self.airlocks.len() > 0 {
+            for (hold, suite) in route.suite_holds.iter().zip(&placement.suites) {
+                let held = span(route, &placement.starts, hold.first, hold.last);
+                self.pass(problem, *suite, held, Way::In, sign);
+                self.pass(problem, *suite, held, Way::Out, sign);
+            }
+        }
+    }
+
+    fn pass(&mut self, problem: &Problem, suite: SuiteIx, held: Window, way: Way, sign: i64) {
+        if let Some(airlock) = problem.suites[suite].airlock {
+            self.airlocks[airlock].take(held, way, sign);
+        }
     }
 
     /// Sets aside what a partly fixed batch is known to use, until it is placed as a whole:
     /// people of its fixed activities, and the fixed suites and pools of holds that have begun,
-    /// for as long as they last at least. With `sign` -1 it gives all of this back. Tells by how
+    /// for as long as they last at least (and the way into the suite, not yet the way out). With `sign` -1 it gives all of this back. Tells by how
     /// much the changeover cost grows.
     pub(crate) fn set_aside(&mut self, problem: &Problem, batch: &Batch, owner: usize, sign: i64) -> i64 {
         let Some(fixed) = &batch.commitment else { return 0 };
@@ -125,6 +156,7 @@ impl Load {
             if let Some(quota) = &mut self.quotas[batch.tenant] {
                 quota.take(span, sign);
             }
+            self.pass(problem, *suite, span, Way::In, sign);
             let line = &mut self.suites[*suite];
             if sign > 0 {
                 added += line.cost_of(problem, &held).0;

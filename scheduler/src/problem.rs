@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, Table, TenantIx};
 use crate::spec::{BatchSpec, Grade, Pool, ProblemSpec, Slot, Window};
+use crate::validate::batch;
 use crate::validate::{self, ProblemError};
-use crate::validate_batch;
 
 /// A planning problem, checked as a whole by [`Problem::new`].
 #[derive(Debug, Clone)]
@@ -319,7 +319,7 @@ impl Problem {
     /// # Errors
     /// As [`Problem::new`], for this batch.
     pub fn with_batch(&self, spec: &BatchSpec) -> Result<(Self, BatchIx), ProblemError> {
-        let batch = validate_batch::batch(self, spec)?;
+        let batch = batch::batch(self, spec)?;
         let mut more = self.clone();
         let ix = more.batches.push(batch);
         more.names.batches.insert(spec.id.clone(), ix);

@@ -13,7 +13,7 @@ use crate::refusal::{Refusal, refuse};
 use crate::spec::{BatchSpec, Slot};
 use crate::timing::{Ask, earliest};
 use crate::validate::ProblemError;
-use crate::validate_batch;
+use crate::validate::batch;
 use crate::violation::Violation;
 
 /// A plan in force, with what it uses laid out for quick answers. Make one per plan version.
@@ -96,7 +96,7 @@ impl Request {
     /// As `Problem::new`, for this batch. The error is for whoever wrote the specification, not
     /// for a tenant: an id that is taken may be another tenant's.
     pub fn new(problem: &Problem, spec: &BatchSpec) -> Result<Self, ProblemError> {
-        let batch = validate_batch::batch(problem, spec)?;
+        let batch = batch::batch(problem, spec)?;
         Ok(Self { batch: Batch { commitment: None, ..batch }, grid: None })
     }
 

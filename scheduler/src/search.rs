@@ -109,8 +109,7 @@ impl<'p> Descent<'p> {
         let problem = working.problem;
         let mut best = plan.clone();
         working.save_into(&mut best);
-        let fixed = |ix: &BatchIx| problem.batches[*ix].commitment.as_ref().is_some_and(|fixed| fixed.is_complete());
-        let open: Vec<BatchIx> = problem.batches.positions().filter(|ix| !fixed(ix)).collect();
+        let open: Vec<BatchIx> = problem.batches.positions().filter(|ix| !working.is_fixed(*ix)).collect();
         let mut by_release: Vec<_> = open.iter().map(|ix| (problem.batches[*ix].release, *ix)).collect();
         by_release.sort_unstable();
         let lengths: i64 = open.iter().map(|ix| recreate::length(&problem.batches[*ix])).sum();

@@ -80,6 +80,11 @@ impl SuiteLine {
         }
     }
 
+    /// All holds, by time.
+    pub(crate) fn holds(&self) -> &[Held] {
+        &self.holds
+    }
+
     /// Holds that can matter to a new one: near enough for their span or changeover to reach it.
     fn near(&self, span: Window) -> &[Held] {
         let until = span.end.saturating_add(self.changeover_longest);

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::fitness;
 use crate::index::{PoolIx, RouteIx, SuiteIx};
 use crate::load::{Load, span};
 use crate::plan::Placement;
@@ -207,7 +208,9 @@ fn choices(batch: &Batch, ix: RouteIx) -> Vec<Choice> {
     let mut choices = vec![committed_choice(batch, ix).unwrap_or_else(open)];
     for (row, hold) in route.suite_holds.iter().enumerate() {
         let rival = |other: &SuiteHold| other.candidates.iter().any(|suite| hold.candidates.contains(suite));
-        if route.suite_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
+        // A hold that comes back to a suite has no choice of its own.
+        let open = hold.same_suite_as.is_none();
+        if open && route.suite_holds.iter().enumerate().any(|(at, other)| at != row && rival(other)) {
             branch(&mut choices, &hold.candidates, |choice| &mut choice.suites[row]);
         }
     }
@@ -285,9 +288,13 @@ impl<'a, 't> Search<'a, 't> {
         latest[0] = latest[0].min(batch.start_max.unwrap_or(NEVER));
         bounds.clear();
         bounds.resize(count, problem.now);
-        bounds[0] = bounds[0].max(batch.release).max(ask.start_min);
+        let ready = fitness::ready(batch, &load.runs);
+        bounds[0] = bounds[0].max(batch.release).max(ask.start_min).max(ready);
         for (bound, start) in bounds.iter_mut().zip(fixed.unwrap_or_default()) {
             *bound = start.unwrap_or(*bound);
+        }
+        if bounds[0] < ready {
+            latest[0] = -NEVER;
         }
         starts.clear();
         starts.resize(count, 0);

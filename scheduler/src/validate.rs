@@ -1,6 +1,8 @@
 //! From a specification to a problem: every id resolved, every number in range, or a refusal that
 //! says where, what, and what to do. It does not judge whether a plan can exist; batches and their
-//! routes are `validate_batch`'s.
+//! routes are `batch`'s.
+
+pub(crate) mod batch;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +11,7 @@ use crate::problem::{Airlock, Batch, Changeover, Fitness, Names, Problem, Suite,
 use crate::spec::{
     Capacity, CapacityStep, FitnessSpec, MINUTES_PER_WEEK, Pool, PoolKind, ProblemSpec, Slot, SuiteSpec, Window,
 };
-use crate::validate_batch::resolve_batch;
+use crate::validate::batch::resolve_batch;
 
 /// Longest horizon, in slots: ten years of 5-minute slots. A plan keeps a number per slot and pool.
 pub(crate) const HORIZON_MAX: Slot = 1 << 20;

@@ -154,10 +154,15 @@ impl<'p> Working<'p> {
         self.anchor.and_then(|anchor| anchor.moved_max).is_some_and(|most| self.moved > most)
     }
 
-    /// Whether a batch is placed and not fixed as a whole.
+    /// Whether a batch is placed and may be taken out.
     pub(crate) fn may_move(&self, ix: BatchIx) -> bool {
-        let fixed = self.problem.batches[ix].commitment.as_ref().is_some_and(|fixed| fixed.is_complete());
-        !fixed && self.rows[ix.row()].is_some()
+        !self.is_fixed(ix) && self.rows[ix.row()].is_some()
+    }
+
+    /// Whether a batch stays where it is: it is fixed as a whole, or is work that others rely on.
+    pub(crate) fn is_fixed(&self, ix: BatchIx) -> bool {
+        let batch = &self.problem.batches[ix];
+        batch.work || batch.commitment.as_ref().is_some_and(|fixed| fixed.is_complete())
     }
 
     /// Makes room to place a batch that is out: what is set aside for it is no obstacle to it.

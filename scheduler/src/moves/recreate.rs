@@ -6,6 +6,7 @@
 use fastrand::Rng;
 
 use crate::cost;
+use crate::fitness;
 use crate::index::BatchIx;
 use crate::plan::Placement;
 use crate::problem::Batch;
@@ -81,6 +82,10 @@ pub(crate) fn cheapest(working: &Working, timer: &mut Timer, ix: BatchIx, whim: 
     let owner = crate::index::Position::row(ix);
     let mut ask = Ask::until(owner, last_worthwhile_end(working, batch));
     ask.start_min = batch.release + whim.delay;
+    if batch.work {
+        let room = fitness::room_for_work(problem, |ix| working.placement(ix), &working.load, ix);
+        (ask.start_min, ask.end_max) = (ask.start_min.max(room.start), ask.end_max.min(room.end));
+    }
     let only = whim.route.map(|route| route % batch.routes.len().max(1));
     let mut best: Option<(i64, Placement)> = None;
     for route in batch.routes.positions() {

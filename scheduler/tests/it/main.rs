@@ -12,6 +12,8 @@ mod quotes;
 #[cfg(test)]
 mod random_plans;
 #[cfg(test)]
+mod running_facility;
+#[cfg(test)]
 mod searches;
 #[cfg(test)]
 mod specifications;

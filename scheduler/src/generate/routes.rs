@@ -99,7 +99,7 @@ pub(crate) fn stromal_open(passage: Slot) -> RouteSpec {
             activity("release tests", 360, &[("quality", 2)], 7 * DAY, 18 * DAY),
         ],
     );
-    made.cost = 40;
+    made.cost = 400;
     let open = |row: usize, last| SuiteHoldSpec {
         same_suite_as: (row > 0).then_some(0),
         ..suite(&[CULTURE], Grade::B, row, last, false)
