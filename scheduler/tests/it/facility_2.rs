@@ -134,6 +134,49 @@ fn generated_facilities_are_sound_and_the_same_every_time() {
     }
 }
 
+/// Batches of a plan that are in process at once, at most.
+fn at_once(problem: &Problem, plan: &Plan) -> i64 {
+    let batches = plan.placed().map(|(ix, placement)| (problem.batch(ix).unwrap(), placement));
+    let spans = batches.filter(|(batch, _)| !batch.work).map(|(batch, placement)| {
+        let (start, end) = placement.span(batch.route(placement.route).unwrap()).unwrap();
+        [(start, 1), (end, -1)]
+    });
+    let mut changes: Vec<(Slot, i64)> = spans.flatten().collect();
+    changes.sort_unstable();
+    let open = changes.iter().scan(0, |open, (_, change)| {
+        *open += change;
+        Some(*open)
+    });
+    open.max().unwrap_or(0)
+}
+
+fn planned_without_a_violation(size: FacilitySize, seed: u64) -> (Problem, Draft) {
+    let problem = Problem::new(&generate(size, seed)).unwrap();
+    let draft = build(&problem);
+    assert_eq!(check(&problem, &draft.plan), vec![]);
+    assert_eq!(recount(&problem, &draft.plan), draft.objective);
+    assert!(draft.plan.placed().filter(|(ix, _)| problem.batch(*ix).unwrap().work).count() == 5);
+    (problem, draft)
+}
+
+#[test]
+fn generated_facilities_are_planned_without_a_violation() {
+    for seed in 0..3 {
+        planned_without_a_violation(FacilitySize::SMALL, seed);
+    }
+}
+
+#[test]
+#[ignore = "full size; for a release build, where each takes about a second"]
+fn the_full_size_is_planned_without_a_violation() {
+    for seed in 1..7 {
+        let (problem, draft) = planned_without_a_violation(FacilitySize::K, seed);
+        let (at_once, left_out) = (at_once(&problem, &draft.plan), draft.left_out.len());
+        println!("seed {seed}: {at_once} batches at once, {left_out} left out, {:?}", draft.objective);
+        assert!(at_once >= 240);
+    }
+}
+
 #[test]
 fn a_weekly_calendar_in_steps_means_the_same_as_slot_by_slot() {
     let mut steps = small();
