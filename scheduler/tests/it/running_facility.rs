@@ -131,6 +131,7 @@ proptest! {
         prop_assert_eq!(&one, &two);
         prop_assert_eq!(faults(&problem, &one.plan, &one.missing), Vec::<String>::new());
         prop_assert_eq!(recount(&problem, &one.plan), one.objective);
+        prop_assert!(!one.missing.is_empty() || one.lower_bound <= one.objective.total);
     }
 
     #[test]
