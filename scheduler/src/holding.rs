@@ -5,9 +5,9 @@
 //! must start later.
 #![expect(clippy::indexing_slicing, reason = "activities and holds are in range by Problem::new")]
 
-use crate::airlock::Way;
-use crate::fitness;
 use crate::index::{PoolIx, SuiteIx};
+use crate::load::airlock::Way;
+use crate::load::fitness;
 use crate::load::turnaround;
 use crate::problem::{EquipmentHold, Route, SuiteHold};
 use crate::profile::{NEVER, Profile};

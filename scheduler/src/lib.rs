@@ -1,17 +1,16 @@
 #![doc = include_str!("../README.md")]
-mod airlock;
 mod anchor;
 mod bound;
 mod build;
 mod chains;
 mod check;
 mod cost;
-mod fitness;
 mod generate;
 mod holding;
 mod index;
 mod load;
 mod moves;
+mod people;
 mod plan;
 mod problem;
 mod profile;
@@ -30,6 +29,7 @@ mod violation;
 mod working;
 pub use generate::{FacilitySize, generate};
 pub use index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, TenantIx};
+pub use people::{PeopleError, PersonSpec, pools_of_people};
 pub use plan::{NamedPlacement, NamedPlan, Objective, Placement, Plan, PlanError};
 pub use problem::{
     Activity, Airlock, Batch, Booking, Changeover, Commitment, EquipmentHold, Fitness, Problem, Route, Suite,

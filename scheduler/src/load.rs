@@ -2,10 +2,13 @@
 //! placed and taken out again; it does not decide where a batch goes.
 #![expect(clippy::indexing_slicing, reason = "activities of a hold are in range by Problem::new")]
 
+pub(crate) mod airlock;
+pub(crate) mod fitness;
+
 use std::collections::BTreeMap;
 
-use crate::airlock::{Passages, Way};
 use crate::index::{AirlockIx, PoolIx, SuiteIx, Table, TenantIx};
+use crate::load::airlock::{Passages, Way};
 use crate::plan::{Placement, Plan};
 use crate::problem::{Batch, Problem, Route};
 use crate::profile::Profile;

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::fitness;
 use crate::index::{PoolIx, RouteIx, SuiteIx};
+use crate::load::fitness;
 use crate::load::{Load, span};
 use crate::plan::Placement;
 use crate::problem::{Activity, Batch, Commitment, EquipmentHold, Problem, Route, SuiteHold};

@@ -42,8 +42,8 @@ const MAY_NOT: [(&str, &str, &[&str]); 13] = [
 const NOT_OURS: [&str; 4] = [".git", "target", "node_modules", ".sqlx"];
 
 /// Modules of the search that the checker of plans must not share: it would repeat their mistakes.
-const NOT_FOR_THE_CHECKER: [&str; 10] =
-    ["profile", "suite_line", "load", "timing", "holding", "cost", "working", "search", "airlock", "fitness"];
+const NOT_FOR_THE_CHECKER: [&str; 8] =
+    ["profile", "suite_line", "load", "timing", "holding", "cost", "working", "search"];
 
 /// Words that belong to a workplace or a registry and not into the repository. Put together here, so that this file holds none.
 fn words_of_a_workplace() -> Vec<String> {

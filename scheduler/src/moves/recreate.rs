@@ -6,8 +6,8 @@
 use fastrand::Rng;
 
 use crate::cost;
-use crate::fitness;
 use crate::index::BatchIx;
+use crate::load::fitness;
 use crate::plan::Placement;
 use crate::problem::Batch;
 use crate::spec::Slot;

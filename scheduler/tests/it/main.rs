@@ -6,6 +6,8 @@ mod draw;
 #[cfg(test)]
 mod facility_2;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod public_instances;
 #[cfg(test)]
 mod quotes;
