@@ -229,10 +229,12 @@ impl<'a> Search<'a, '_> {
         until: Slot,
         shorts: &mut Shorts,
     ) -> bool {
-        let unfit = fitness::unfit_until(self.problem, self.load, self.batch, suite, hold, new.span);
-        let unfit = unfit.map(|until| Short { until, activity: hold.first, in_own_way: false });
         let passes = |way| self.airlock_short(suite, hold, new, own, way);
-        let short = unfit.or_else(|| self.suite_short(suite, hold, new, own, until)).or_else(|| passes(Way::In));
+        let unfit = || {
+            let until = fitness::unfit_until(self.problem, self.load, self.batch, suite, hold, new.span)?;
+            Some(Short { until, activity: hold.first, in_own_way: false })
+        };
+        let short = self.suite_short(suite, hold, new, own, until).or_else(unfit).or_else(|| passes(Way::In));
         if let Some(short) = short {
             shorts.in_own_way |= short.in_own_way;
             if short.until < shorts.soonest.until {
