@@ -205,3 +205,58 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_refit_waits_for_frozen_batches_that_need_the_suite_as_it_is() {
+    let activity = ActivitySpec { name: "work".to_owned(), duration: 4, min_lag: 2, ..ActivitySpec::default() };
+    let route = |suites: &[&str], classes: &[&str]| RouteSpec {
+        name: "only".to_owned(),
+        activities: vec![activity.clone(); 2],
+        suite_holds: vec![SuiteHoldSpec {
+            suites: suites.iter().map(|&id| id.to_owned()).collect(),
+            classes: classes.iter().map(|&class| class.to_owned()).collect(),
+            last: 1,
+            ..SuiteHoldSpec::default()
+        }],
+        ..RouteSpec::default()
+    };
+    let batch = |id: &str, route| BatchSpec {
+        id: id.to_owned(),
+        tenant: "T".to_owned(),
+        family: "F".to_owned(),
+        due: 60,
+        routes: vec![route],
+        ..BatchSpec::default()
+    };
+    let frozen = CommitmentSpec {
+        route: "only".to_owned(),
+        starts: vec![Some(20), Some(26)],
+        suites: vec![Some("S".to_owned())],
+        equipment: vec![],
+    };
+    let fit = |class: &str| FitnessSpec { classes: vec![class.to_owned()], ..FitnessSpec::default() };
+    let refit = || Some("refit".to_owned());
+    let spec = ProblemSpec {
+        name: "refit".to_owned(),
+        slot_minutes: 60,
+        horizon: 100,
+        tenants: vec![TenantSpec { id: "T".to_owned(), qualified_suites: vec!["S".to_owned()], max_suites: None }],
+        suites: vec![SuiteSpec {
+            id: "S".to_owned(),
+            fitness: vec![FitnessSpec { before: refit(), ..fit("old") }, FitnessSpec { after: refit(), ..fit("new") }],
+            ..SuiteSpec::default()
+        }],
+        changeover: ChangeoverSpec { families: vec!["F".to_owned()], time: vec![vec![1]], cost: vec![vec![0]] },
+        batches: vec![
+            BatchSpec { work: true, ..batch("refit", route(&["S"], &[])) },
+            BatchSpec { commitment: Some(frozen), ..batch("frozen", route(&[], &["old"])) },
+            batch("next", route(&[], &["new"])),
+        ],
+        ..ProblemSpec::default()
+    };
+    let problem = Problem::new(&spec).unwrap();
+    let plan = build(&problem).plan;
+    assert_eq!(check(&problem, &plan), vec![]);
+    let starts: Vec<Slot> = plan.placed().map(|(_, placement)| placement.starts[0]).collect();
+    assert_eq!(starts, [31, 20, 42]);
+}
