@@ -51,7 +51,9 @@ pub(super) struct Graph<'s> {
     pub(super) order: Vec<u32>,
     pub(super) position: Vec<u32>,
     pub(super) makespan: i64,
-    waits_for: Vec<u8>,
+    /// Memory of `reorder`: who waits for the moved operation, and those of the order.
+    waits: Vec<bool>,
+    later: Vec<u32>,
 }
 
 impl<'s> Graph<'s> {
@@ -72,7 +74,8 @@ impl<'s> Graph<'s> {
             order: Vec::with_capacity(count),
             position: vec![0; count],
             makespan: 0,
-            waits_for: vec![0; count + 1],
+            waits: vec![false; count + 1],
+            later: Vec::new(),
         };
         let none = count as u32;
         graph.nodes[count] =
@@ -102,10 +105,11 @@ impl<'s> Graph<'s> {
     /// Becomes the graph of another order of the same shop.
     pub(super) fn load(&mut self, order: &Order) {
         self.mode.copy_from_slice(&order.mode);
-        let mut sorted: Vec<u32> = (0..self.none()).collect();
-        sorted.sort_unstable_by_key(|operation| order.rank[*operation as usize]);
+        self.order.clear();
+        self.order.extend(0..self.none());
+        self.order.sort_unstable_by_key(|operation| order.rank[*operation as usize]);
         self.lines.iter_mut().for_each(Vec::clear);
-        for operation in sorted {
+        for &operation in &self.order {
             let row = operation as usize;
             let mode = self.shop.modes(row)[self.mode[row] as usize];
             self.machine[row] = mode.machine as u32;
@@ -115,7 +119,7 @@ impl<'s> Graph<'s> {
         for machine in 0..self.lines.len() {
             self.link_line(machine, 0);
         }
-        self.refresh();
+        self.time(0);
     }
 
     /// Writes down the plan as an order.
@@ -134,7 +138,7 @@ impl<'s> Graph<'s> {
     }
 
     /// Takes an operation off its machine and puts it in one of its modes at a place of that mode's
-    /// machine, counted without it. The caller knows that no cycle arises, and refreshes.
+    /// machine, counted without it. The caller knows that no cycle arises.
     pub(super) fn put(&mut self, operation: u32, mode: u32, place: usize) {
         let row = operation as usize;
         let (old, old_place) = (self.machine[row] as usize, self.place[row] as usize);
@@ -150,6 +154,8 @@ impl<'s> Graph<'s> {
             self.link_line(old, old_place);
             self.link_line(target.machine, place);
         }
+        let from = self.reorder(operation);
+        self.time(from);
     }
 
     /// Renews neighbours and places on a machine from a place on, and the link into it.
@@ -174,48 +180,75 @@ impl<'s> Graph<'s> {
         self.lines[machine] = line;
     }
 
-    /// Computes all longest paths anew.
-    pub(super) fn refresh(&mut self) {
+    /// Brings an operation that was moved behind all it waits for now, and gives the first position
+    /// of the order that changed.
+    fn reorder(&mut self, operation: u32) -> usize {
         let none = self.none();
-        self.order.clear();
-        for operation in 0..none {
-            let node = self.nodes[operation as usize];
-            let waits = u8::from(node.job_before != none) + u8::from(node.before != none);
-            self.waits_for[operation as usize] = waits;
-            if waits == 0 {
-                self.order.push(operation);
+        let node = self.nodes[operation as usize];
+        let own = self.position[operation as usize] as usize;
+        let at = |other: u32| (other != none).then(|| self.position[other as usize] as usize);
+        let earliest_after = at(node.after).into_iter().chain(at(node.job_after)).min().unwrap_or(usize::MAX);
+        let latest_before = at(node.before).into_iter().chain(at(node.job_before)).max();
+        let latest_before = latest_before.unwrap_or(0);
+        let (from, to) = (own.min(earliest_after), own.max(latest_before));
+        if earliest_after > own && latest_before <= own {
+            return own;
+        }
+        // Whoever waits for the operation comes after it, all others before; among each the order stays.
+        self.later.clear();
+        let mut next = from;
+        for position in from..=to {
+            let other = self.order[position];
+            if other == operation {
+                continue;
+            }
+            let link = self.nodes[other as usize];
+            let waits = |for_whom: u32| for_whom == operation || self.waits[for_whom as usize];
+            let later = position >= earliest_after && (waits(link.job_before) || waits(link.before));
+            if later {
+                self.waits[other as usize] = true;
+                self.later.push(other);
+            } else {
+                self.order[next] = other;
+                next += 1;
             }
         }
-        // Nobody waits for more than anyone ever releases.
-        self.waits_for[none as usize] = u8::MAX;
-        let mut next = 0;
-        while let Some(&operation) = self.order.get(next) {
+        self.order[next] = operation;
+        for &other in &self.later {
             next += 1;
+            self.order[next] = other;
+            self.waits[other as usize] = false;
+        }
+        from
+    }
+
+    /// Computes longest paths to all from a position of the order on, sorting by head, and from all.
+    fn time(&mut self, from: usize) {
+        for at in from..self.order.len() {
+            let operation = self.order[at];
             let node = self.nodes[operation as usize];
             let head = self.end[node.job_before as usize].max(self.end[node.before as usize] + node.setup);
             self.head[operation as usize] = head;
             self.end[operation as usize] = head + node.duration;
-            for after in [node.job_after, node.after] {
-                if after != none {
-                    self.waits_for[after as usize] -= 1;
-                    if self.waits_for[after as usize] == 0 {
-                        self.order.push(after);
-                    }
-                }
+            // Nobody with a later head is waited for.
+            let mut position = at;
+            while position > 0 && self.head[self.order[position - 1] as usize] > head {
+                self.order[position] = self.order[position - 1];
+                self.position[self.order[position] as usize] = position as u32;
+                position -= 1;
             }
+            self.order[position] = operation;
+            self.position[operation as usize] = position as u32;
         }
-        debug_assert_eq!(self.order.len(), self.mode.len(), "a cycle");
-        let head = &self.head;
-        self.order.sort_by_key(|operation| head[*operation as usize]);
         self.makespan = 0;
-        for (position, &operation) in self.order.iter().enumerate().rev() {
+        for &operation in self.order.iter().rev() {
             let node = self.nodes[operation as usize];
             let after = self.nodes[node.after as usize];
             let tail = self.rest[node.job_after as usize].max(self.rest[node.after as usize] + after.setup);
-            self.position[operation as usize] = position as u32;
+            let rest = tail + node.duration;
             self.tail[operation as usize] = tail;
-            self.rest[operation as usize] = tail + node.duration;
-            self.makespan = self.makespan.max(self.rest[operation as usize]);
+            self.rest[operation as usize] = rest;
+            self.makespan = self.makespan.max(rest);
         }
     }
 }

@@ -89,7 +89,6 @@ impl<'s> Walk<'s> {
             });
             if let Some(Insertion { operation, mode, place, .. }) = chosen {
                 self.graph.put(operation, mode, place as usize);
-                self.graph.refresh();
             }
         }
         self.settle();
@@ -102,7 +101,6 @@ impl<'s> Walk<'s> {
         let Some(chosen) = self.choose() else { return false };
         self.forbid(chosen);
         self.graph.put(chosen.operation, chosen.mode, chosen.place as usize);
-        self.graph.refresh();
         self.evaluation.follow(&self.graph);
         if self.graph.makespan < self.best.makespan {
             self.graph.store(&mut self.best);
