@@ -22,9 +22,11 @@ const CHAINS: u64 = 2;
 /// Steps of a chain between two meetings.
 const ROUND: u64 = 20_000;
 /// Steps without a better plan after which a walk ends.
-const IDLE_MAX: u64 = 2_500;
+const IDLE_MAX: u64 = 1_000;
 /// One of so many walks begins near one plan rather than between two.
-const NEAR_ONE_IN: u32 = 4;
+const NEAR_ONE_IN: u32 = 12;
+/// Moves at random that such a walk begins with, at most.
+const NEAR_MOVES_MAX: usize = 6;
 /// Walks in a row that found nothing worth keeping, after which a chain begins anew.
 const BARREN_MAX: u32 = 30;
 
@@ -111,7 +113,7 @@ impl<'a> ShopChain<'a> {
         if self.walks > POOL_SIZE {
             let near = if self.rng.u32(..NEAR_ONE_IN) == 0 { self.pool.any(&mut self.rng) } else { None };
             if let Some(plan) = near {
-                let moves = self.rng.usize(1..=self.shop.operations().div_ceil(4));
+                let moves = self.rng.usize(1..=NEAR_MOVES_MAX);
                 return self.walk.begin_near(plan, moves);
             }
             if let Some(between) = self.pool.between(&mut self.rng) {

@@ -13,6 +13,9 @@ use super::model::Shop;
 /// Slots of the table of forbidden orders at most; beyond, different pairs share a slot.
 const ORDERS_MAX: usize = 1 << 20;
 
+/// Steps that something stays forbidden at least; longer where machines have long lines.
+const TENURE_MIN: u64 = 8;
+
 /// A walk through plans of one shop.
 pub(super) struct Walk<'s> {
     graph: Graph<'s>,
@@ -52,7 +55,7 @@ impl<'s> Walk<'s> {
             line: Vec::new(),
             best: start.clone(),
             idle: 0,
-            tenure: 10 + count as u64 / shop.machines().max(1) as u64,
+            tenure: TENURE_MIN + count as u64 / shop.machines().max(1) as u64 / 4,
         };
         walk.begin(start);
         walk
