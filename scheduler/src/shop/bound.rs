@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::model::Shop;
 
 /// Shops with more operations get no bound over pairs of heads and tails: it takes the square.
-const PAIRS_OPERATIONS_MAX: usize = 1_000;
+const PAIRS_OPERATIONS_MAX: usize = 500;
 /// Sets of machines looked at.
 const SETS_MAX: usize = 64;
 /// With more machines not every set of them is looked at.
@@ -97,17 +97,19 @@ fn set_bound(least: &[Least], set: &[usize]) -> i64 {
     let count = set.len() as i64;
     let mut best = 0;
     for tail in tails {
-        let (mut sum, mut spared) = (0, Vec::new());
+        // The first operation on every machine needs no set-up: the longest of them are spared.
+        let (mut work, mut spared, mut longest) = (0, 0, Vec::new());
         for one in confined.iter().filter(|one| one.tail >= tail) {
-            let work = one.modes.iter().map(|(_, _, work)| *work).min().unwrap_or(0);
+            work += one.modes.iter().map(|(_, _, work)| *work).min().unwrap_or(0);
             let setup = one.modes.iter().map(|(_, duration, work)| work - duration).max().unwrap_or(0);
-            sum += work;
-            // The first operation of every machine needs no set-up.
-            let at = spared.partition_point(|other| *other >= setup);
-            spared.insert(at, setup);
-            spared.truncate(set.len());
-            let first = spared.iter().sum::<i64>();
-            best = best.max(one.head + tail + (sum - first + count - 1).div_euclid(count));
+            if setup > 0 {
+                longest.insert(longest.partition_point(|other| *other >= setup), setup);
+                spared += setup;
+                if longest.len() > set.len() {
+                    spared -= longest.pop().unwrap_or(0);
+                }
+            }
+            best = best.max(one.head + tail + (work - spared + count - 1).div_euclid(count));
         }
     }
     best

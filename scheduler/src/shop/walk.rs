@@ -16,6 +16,9 @@ const ORDERS_MAX: usize = 1 << 20;
 /// Steps that something stays forbidden at least; longer where machines have long lines.
 const TENURE_MIN: u64 = 8;
 
+/// Operations of a longest path looked at per step, so that a step in a very large shop is short too.
+const LOOKED_AT_MAX: usize = 100;
+
 /// A walk through plans of one shop.
 pub(super) struct Walk<'s> {
     graph: Graph<'s>,
@@ -115,6 +118,11 @@ impl<'s> Walk<'s> {
     /// The move with the lowest estimate that is allowed, or any when all are forbidden.
     fn choose(&mut self) -> Option<Insertion> {
         self.draw_path();
+        if self.path.len() > LOOKED_AT_MAX {
+            let from = self.rng.usize(..=self.path.len() - LOOKED_AT_MAX);
+            self.path.drain(..from);
+            self.path.truncate(LOOKED_AT_MAX);
+        }
         let mut best: Option<Insertion> = None;
         let (mut equals, mut all) = (0, 0);
         let mut any = None;
