@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 use super::bounds::{Lit, Reason};
 use super::engine::Conclusion;
-use super::model::Project;
+use super::model::{Project, ProjectPlan};
 use super::relax;
 use super::search::{Limit, Search, Verdict};
 use crate::chains::Chain;
@@ -18,11 +18,11 @@ const CONFLICTS: u64 = 200;
 /// Rounds of steps that the prover works from above, then as many from below.
 const TURN: u64 = 8;
 
-/// A plan as the values of all variables.
+/// A plan and when it ends.
 #[derive(Debug, Clone)]
 pub(super) struct Best {
     pub(super) end: i32,
-    pub(super) values: Vec<i32>,
+    pub(super) plan: ProjectPlan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,6 @@ impl<'a> ProjectChain<'a> {
         Self { project, role, search, best, least, is_complete: false, rng, share, turns: 0, steps: 0, progress }
     }
 
-    pub(super) fn plan(&self, best: &Best) -> super::model::ProjectPlan {
-        self.search.network.plan(&best.values)
-    }
-
     fn tell(&self) {
         let end = self.best.as_ref().map(|best| best.end);
         let bound = end.map_or(self.least, |end| self.least.min(end));
@@ -76,16 +72,15 @@ impl<'a> ProjectChain<'a> {
 
     /// Takes a plan that is better than the best.
     fn accept(&mut self, best: Best) {
-        self.search.guide = Some(best.values.clone());
+        self.search.guide = Some(self.search.network.values(&best.plan, best.end, &self.search.engine));
         self.is_complete |= !self.search.end_by(best.end - 1);
         self.best = Some(best);
     }
 
-    fn found(&mut self) {
-        let values = self.search.values();
-        let end = self.search.engine.bounds.least(2 * self.search.network.end);
-        self.accept(Best { end, values });
-        self.tell();
+    /// The plan that the search has come to.
+    fn fixed(&self) -> Best {
+        let Search { engine, network, .. } = &self.search;
+        Best { end: engine.bounds.least(2 * network.end), plan: network.plan(engine) }
     }
 
     fn raise_least(&mut self) {
@@ -102,7 +97,10 @@ impl<'a> ProjectChain<'a> {
         while !self.is_complete {
             let verdict = self.search.run(0, limit);
             match verdict {
-                Verdict::Found => self.found(),
+                Verdict::Found => {
+                    self.accept(self.fixed());
+                    self.tell();
+                }
                 Verdict::Nothing => self.is_complete = true,
                 Verdict::Interrupted => {}
             }
@@ -115,8 +113,7 @@ impl<'a> ProjectChain<'a> {
 
     /// Plans a part of the best plan anew, to end earlier.
     fn improve(&mut self, limit: Limit) {
-        let Some(best) = &self.best else { return };
-        let plan = self.plan(best);
+        let Some(plan) = self.best.as_ref().map(|best| best.plan.clone()) else { return };
         let free = relax::choose(self.project, &plan, self.share, &mut self.rng);
         self.search.back_to(0);
         match self.search.engine.propagate() {
@@ -134,10 +131,7 @@ impl<'a> ProjectChain<'a> {
         } else {
             Verdict::Nothing
         };
-        let found = (verdict == Verdict::Found).then(|| Best {
-            end: self.search.engine.bounds.least(2 * self.search.network.end),
-            values: self.search.values(),
-        });
+        let found = (verdict == Verdict::Found).then(|| self.fixed());
         self.search.back_to(0);
         self.search.engine.truncate_edges(edges);
         self.search.engine.clauses.truncate(clauses);

@@ -6,7 +6,10 @@ use super::bounds::{Lit, NONE};
 use super::closure::Closure;
 use super::cumulative::Task;
 use super::engine::{ALWAYS, Engine};
-use super::model::{LagFrom, Project, ProjectActivity, ProjectPlan};
+use super::model::{LagFrom, Project, ProjectActivity, ProjectMode, ProjectPlan};
+
+/// Orders of pairs that are made variables at most.
+const ORDERS_MAX: usize = 6_000;
 
 /// The variables of an activity.
 #[derive(Debug, Clone)]
@@ -14,6 +17,8 @@ pub(super) struct Work {
     pub(super) start: u32,
     /// One from 0 to 1 for each mode; none when there is only one mode.
     pub(super) modes: Vec<u32>,
+    /// By mode, how much it takes of what is used up, to compare.
+    pub(super) takes: Vec<u64>,
     /// How long it takes; none when that does not depend on the mode.
     length: Option<u32>,
     pub(super) shortest: i32,
@@ -25,6 +30,10 @@ pub(super) struct Network {
     pub(super) works: Vec<Work>,
     /// When all is over.
     pub(super) end: u32,
+    /// What depends on the mode of an activity: the variable, the activity, the value for each mode.
+    by_mode: Vec<(u32, usize, Vec<i32>)>,
+    /// Variables that are 1 when the first of two activities comes before the second.
+    orders: Vec<(u32, usize, usize)>,
     /// Whether some activity cannot be done at all, or a clause fails from the outset.
     pub(super) is_impossible: bool,
 }
@@ -34,7 +43,8 @@ impl Network {
         let spec = project.spec();
         let horizon = project.horizon() as i32;
         let end = engine.add_variable(0, horizon);
-        let mut network = Self { works: Vec::new(), end, is_impossible: false };
+        let mut network =
+            Self { works: Vec::new(), end, by_mode: Vec::new(), orders: Vec::new(), is_impossible: false };
         for activity in &spec.activities {
             let work = network.add_work(project, activity, engine);
             network.works.push(work);
@@ -55,22 +65,32 @@ impl Network {
             for (from, to, lag) in &closure.ordered {
                 engine.add_edge(2 * network.works[*from].start, 2 * network.works[*to].start, *lag, ALWAYS);
             }
-            for (one, two) in &closure.open {
-                let (one, two) = (&network.works[*one], &network.works[*two]);
-                let first = engine.add_variable(0, 1);
-                engine.add_edge(2 * one.start, 2 * two.start, one.shortest, Lit::new(2 * first, 1));
-                engine.add_edge(2 * two.start, 2 * one.start, two.shortest, Lit::new(2 * first + 1, 0));
-            }
         }
         network.add_resources(project, engine);
         network
+    }
+
+    /// Makes the order of each pair that cannot run at the same time a variable of its own, unless
+    /// there are too many to be worth their while.
+    pub(super) fn add_orders(&mut self, closure: &Closure, engine: &mut Engine) {
+        if closure.open.len() > ORDERS_MAX {
+            return;
+        }
+        for (one, two) in &closure.open {
+            let (before, after) = (&self.works[*one], &self.works[*two]);
+            let first = engine.add_variable(0, 1);
+            engine.add_edge(2 * before.start, 2 * after.start, before.shortest, Lit::new(2 * first, 1));
+            engine.add_edge(2 * after.start, 2 * before.start, after.shortest, Lit::new(2 * first + 1, 0));
+            self.orders.push((first, *one, *two));
+        }
     }
 
     fn add_work(&mut self, project: &Project, activity: &ProjectActivity, engine: &mut Engine) -> Work {
         let horizon = project.horizon() as i32;
         let shortest = super::closure::shortest(activity);
         let start = engine.add_variable(0, horizon - shortest);
-        let mut work = Work { start, modes: Vec::new(), length: None, shortest };
+        let takes = activity.modes.iter().map(|mode| share_taken(project, mode)).collect();
+        let mut work = Work { start, modes: Vec::new(), takes, length: None, shortest };
         let is_doable = |row: usize| {
             let units = activity.modes[row].renewable.iter().zip(&project.spec().renewable);
             units.into_iter().all(|(units, capacity)| units <= capacity || activity.modes[row].duration == 0)
@@ -90,6 +110,7 @@ impl Network {
             }
             let lengths: Vec<i32> = activity.modes.iter().map(|mode| mode.duration as i32).collect();
             work.length = by_mode(engine, &work.modes, &lengths);
+            self.by_mode.extend(work.length.map(|length| (length, self.works.len(), lengths)));
         }
         match work.length {
             Some(length) => engine.add_sum(vec![2 * start, 2 * length, 2 * self.end + 1], 0),
@@ -117,10 +138,13 @@ impl Network {
         for (resource, stock) in spec.non_renewable.iter().enumerate() {
             let mut sides = Vec::new();
             let mut left = i64::from(*stock);
-            for (work, activity) in self.works.iter().zip(&spec.activities) {
+            for (row, (work, activity)) in self.works.iter().zip(&spec.activities).enumerate() {
                 let units: Vec<i32> = activity.modes.iter().map(|mode| mode.non_renewable[resource] as i32).collect();
                 match by_mode(engine, &work.modes, &units) {
-                    Some(used) => sides.push(2 * used),
+                    Some(used) => {
+                        sides.push(2 * used);
+                        self.by_mode.push((used, row, units));
+                    }
                     None => left -= i64::from(units[0]),
                 }
             }
@@ -131,15 +155,44 @@ impl Network {
         }
     }
 
-    /// The plan that the values of all variables stand for.
-    pub(super) fn plan(&self, values: &[i32]) -> ProjectPlan {
-        let value = |variable: &u32| values[*variable as usize];
-        let mode = |work: &Work| work.modes.iter().position(|mode| value(mode) == 1).unwrap_or(0);
+    /// The plan that the engine's variables hold once all are fixed.
+    pub(super) fn plan(&self, engine: &Engine) -> ProjectPlan {
+        let value = |variable: u32| engine.bounds.least(2 * variable);
+        let mode = |work: &Work| work.modes.iter().position(|mode| value(*mode) == 1).unwrap_or(0);
         ProjectPlan {
-            starts: self.works.iter().map(|work| value(&work.start).into()).collect(),
+            starts: self.works.iter().map(|work| value(work.start).into()).collect(),
             modes: self.works.iter().map(mode).collect(),
         }
     }
+
+    /// The value of every variable in a plan that ends then.
+    pub(super) fn values(&self, plan: &ProjectPlan, end: i32, engine: &Engine) -> Vec<i32> {
+        let mut values = vec![0; engine.bounds.variables()];
+        values[self.end as usize] = end;
+        for (row, work) in self.works.iter().enumerate() {
+            values[work.start as usize] = plan.starts[row] as i32;
+            if let Some(mode) = work.modes.get(plan.modes[row]) {
+                values[*mode as usize] = 1;
+            }
+        }
+        for (variable, row, by_mode) in &self.by_mode {
+            values[*variable as usize] = by_mode[plan.modes[*row]];
+        }
+        for (variable, one, two) in &self.orders {
+            values[*variable as usize] = i32::from(plan.starts[*one] < plan.starts[*two]);
+        }
+        values
+    }
+}
+
+/// Millionths of the stocks that a mode uses up, added over all non-renewable resources.
+fn share_taken(project: &Project, mode: &ProjectMode) -> u64 {
+    let stocks = project.spec().non_renewable.iter();
+    mode.non_renewable
+        .iter()
+        .zip(stocks)
+        .map(|(units, stock)| u64::from(*units) * 1_000_000 / u64::from((*stock).max(1)))
+        .sum()
 }
 
 /// A variable that has the value of whatever mode is chosen; none when all modes agree.

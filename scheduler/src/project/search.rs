@@ -137,12 +137,6 @@ impl Search {
         self.order.back_to(level);
     }
 
-    /// The value of every variable, once all are fixed.
-    pub(super) fn values(&self) -> Vec<i32> {
-        let variables = 0..self.engine.bounds.variables() as u32;
-        variables.map(|variable| self.engine.bounds.least(2 * variable)).collect()
-    }
-
     /// From now on only plans that end by then count; back at level zero. False when there is none.
     pub(super) fn end_by(&mut self, time: i32) -> bool {
         self.back_to(0);
@@ -205,9 +199,10 @@ impl Search {
             let end = self.network.end;
             return (!bounds.is_fixed(end)).then(|| Lit::new(2 * end + 1, -bounds.least(2 * end)));
         };
-        let open: Vec<u32> = work.modes.iter().copied().filter(|mode| !bounds.is_fixed(*mode)).collect();
-        let wanted = |mode: &&u32| self.guide.as_ref().is_some_and(|guide| guide[**mode as usize] == 1);
-        if let Some(mode) = open.iter().find(wanted).or(open.first()) {
+        let open = work.modes.iter().zip(&work.takes).filter(|(mode, _)| !bounds.is_fixed(**mode));
+        // The mode of the best plan; before there is one, the mode that takes least.
+        let unlike = |mode: u32| self.guide.as_ref().is_some_and(|guide| guide[mode as usize] == 0);
+        if let Some((mode, _)) = open.min_by_key(|(mode, takes)| (unlike(**mode), **takes)) {
             return Some(Lit::new(2 * mode, 1));
         }
         Some(Lit::new(2 * work.start + 1, -bounds.least(2 * work.start)))

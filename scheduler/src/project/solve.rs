@@ -12,7 +12,7 @@ use crate::spec::Slot;
 use crate::stop::{Params, Stop};
 
 /// Steps between two meetings of the searches.
-const ROUND: u64 = 200;
+const ROUND: u64 = 1000;
 
 /// What is known of a project after a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,8 +62,11 @@ pub fn solve_project(project: &Project, params: &Params, seed: u64, stop: Stop) 
         }
     }
     engine.settle();
-    let prover = Search::new(engine, network);
-    let mut improver = prover.clone();
+    let mut improver = Search::new(engine, network);
+    let mut prover = improver.clone();
+    if let Some(closure) = &closure {
+        prover.network.add_orders(closure, &mut prover.engine);
+    }
     improver.rule = Rule::Tightest;
     let mut chains = [
         ProjectChain::new(project, Role::Prove, prover, seed, params.progress),
@@ -74,10 +77,10 @@ pub fn solve_project(project: &Project, params: &Params, seed: u64, stop: Stop) 
 }
 
 fn outcome(chains: &[ProjectChain], steps: u64) -> ProjectOutcome {
-    let best = chains.iter().filter_map(|chain| Some((chain, chain.best.as_ref()?)));
-    let best = best.min_by_key(|(_, best)| best.end);
+    let best = chains.iter().filter_map(|chain| chain.best.as_ref());
+    let best = best.min_by_key(|best| best.end);
     let is_complete = chains.iter().any(|chain| chain.is_complete);
-    let Some((chain, best)) = best else {
+    let Some(best) = best else {
         if is_complete {
             return ProjectOutcome::infeasible(steps);
         }
@@ -87,7 +90,7 @@ fn outcome(chains: &[ProjectChain], steps: u64) -> ProjectOutcome {
     let end = Slot::from(best.end);
     let least = chains.iter().map(|chain| chain.least).max().map(Slot::from);
     ProjectOutcome {
-        plan: Some(chain.plan(best)),
+        plan: Some(best.plan.clone()),
         objective: Some(end),
         lower_bound: if is_complete { Some(end) } else { least.map(|least| least.min(end)) },
         infeasible_proved: false,
