@@ -17,6 +17,8 @@ const STEP: u64 = 8_000;
 const CONFLICTS: u64 = 200;
 /// Rounds of steps that the prover works from above, then as many from below.
 const TURN: u64 = 8;
+/// Conflicts after which the prover aims at a lesser gain.
+const AIM: u64 = 200;
 
 /// A plan and when it ends.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub(super) struct ProjectChain<'a> {
     pub(super) is_complete: bool,
     rng: Rng,
     share: f64,
+    /// How much earlier than the best the prover aims to end.
+    stride: i32,
     turns: u64,
     steps: u64,
     progress: &'a (dyn Fn(Progress) + Sync),
@@ -61,7 +65,20 @@ impl<'a> ProjectChain<'a> {
         let least = search.end_least();
         let rng = Rng::with_seed(seed);
         let (best, share) = (None, 0.25);
-        Self { project, role, search, best, least, is_complete: false, rng, share, turns: 0, steps: 0, progress }
+        Self {
+            project,
+            role,
+            search,
+            best,
+            least,
+            is_complete: false,
+            rng,
+            share,
+            stride: 1,
+            turns: 0,
+            steps: 0,
+            progress,
+        }
     }
 
     fn tell(&self) {
@@ -92,23 +109,33 @@ impl<'a> ProjectChain<'a> {
         self.is_complete |= self.best.as_ref().is_some_and(|best| best.end <= self.least);
     }
 
-    /// Searches everything up to so much work.
-    fn prove(&mut self, limit: Limit) {
+    /// Searches everything up to so much work. A plan found doubles the gain aimed at, and patience
+    /// that runs out halves it: first plans lie far above good ones.
+    fn prove(&mut self, limit: Limit, from_below: bool) {
         while !self.is_complete {
-            let verdict = self.search.run(0, limit);
+            let aim = self.best.as_ref().map(|best| best.end - self.stride);
+            self.search.back_to(0);
+            self.search.target = if from_below { Some(self.least) } else { aim };
+            let verdict = self.search.run(0, Limit { conflicts: AIM, ..limit });
             match verdict {
                 Verdict::Found => {
                     self.accept(self.fixed());
+                    self.stride = self.stride.saturating_mul(2).min(self.least_gap());
                     self.tell();
                 }
                 Verdict::Nothing => self.is_complete = true,
-                Verdict::Interrupted => {}
+                Verdict::Interrupted => self.stride = (self.stride / 2).max(1),
             }
             self.raise_least();
-            if verdict == Verdict::Interrupted {
+            if self.search.engine.work >= limit.work || (limit.asked)() {
                 return;
             }
         }
+    }
+
+    /// Half of what a better plan could gain at most.
+    fn least_gap(&self) -> i32 {
+        self.best.as_ref().map_or(1, |best| ((best.end - self.least) / 2).max(1))
     }
 
     /// Plans a part of the best plan anew, to end earlier.
@@ -126,25 +153,44 @@ impl<'a> ProjectChain<'a> {
         }
         let (edges, clauses) = (self.search.engine.edges(), self.search.engine.clauses.count());
         self.search.engine.bounds.open_level();
-        let verdict = if relax::keep(&mut self.search, self.project, &plan, &free) {
-            self.search.run(1, Limit { conflicts: CONFLICTS, ..limit })
-        } else {
-            Verdict::Nothing
-        };
-        let found = (verdict == Verdict::Found).then(|| self.fixed());
+        let is_kept = relax::keep(&mut self.search, self.project, &plan, &free);
+        let (found, verdict) = if is_kept { self.descend(limit) } else { (None, Verdict::Nothing) };
         self.search.back_to(0);
         self.search.engine.truncate_edges(edges);
         self.search.engine.clauses.truncate(clauses);
-        match verdict {
-            Verdict::Found => {}
-            Verdict::Nothing => self.share = (self.share * 1.03).min(0.9),
-            Verdict::Interrupted => self.share = (self.share * 0.97).max(0.05),
-        }
-        if let Some(best) = found {
-            self.accept(best);
-            self.tell();
+        self.search.target = None;
+        match (verdict, found) {
+            (_, Some(best)) => {
+                self.accept(best);
+                self.tell();
+            }
+            (Verdict::Interrupted, None) => self.share = (self.share * 0.97).max(0.05),
+            (_, None) => self.share = (self.share * 1.03).min(0.9),
         }
         self.raise_least();
+    }
+
+    /// Looks for plans with what is kept, each better than the one before, and aims further after
+    /// each.
+    fn descend(&mut self, limit: Limit) -> (Option<Best>, Verdict) {
+        let mut found: Option<Best> = None;
+        let mut stride = 1;
+        self.search.target = None;
+        loop {
+            let verdict = self.search.run(1, Limit { conflicts: CONFLICTS, ..limit });
+            if verdict != Verdict::Found {
+                return (found, verdict);
+            }
+            let best = self.fixed();
+            self.search.back_to(1);
+            self.search.target = Some(best.end - stride);
+            stride *= 2;
+            let end = Lit::new(2 * self.search.network.end + 1, 1 - best.end);
+            found = Some(best);
+            if !self.search.engine.set(end, Reason::Decision) {
+                return (found, Verdict::Nothing);
+            }
+        }
     }
 }
 
@@ -163,11 +209,7 @@ impl Chain for ProjectChain<'_> {
             }
             (_, best) => {
                 let from_below = best.is_some() && (self.turns / TURN) % 2 == 1;
-                if from_below != self.search.from_below {
-                    self.search.from_below = from_below;
-                    self.search.back_to(0);
-                }
-                self.prove(limit);
+                self.prove(limit, from_below);
             }
         }
         let did = (self.search.engine.work - before).div_ceil(STEP).clamp(1, steps.max(1));

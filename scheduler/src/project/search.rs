@@ -54,11 +54,12 @@ pub(super) struct Search {
     pub(super) rule: Rule,
     /// Whether active statements are decided before the rule is followed.
     pub(super) by_activity: bool,
-    /// Whether the first decision is to end as early as the bound allows: what is learnt then is
-    /// that the bound is higher, or else the plan found is a shortest one.
-    pub(super) from_below: bool,
+    /// When to end by, as the first decision: what is learnt then holds anyway, and is at best that
+    /// no plan ends so early.
+    pub(super) target: Option<i32>,
     pub(super) conflicts: u64,
     restarts: u64,
+    restart_at: u64,
     learnt_max: usize,
 }
 
@@ -72,9 +73,10 @@ impl Search {
             guide: None,
             rule: Rule::Earliest,
             by_activity: true,
-            from_below: false,
+            target: None,
             conflicts: 0,
             restarts: 0,
+            restart_at: RESTART,
             learnt_max: LEARNT,
         }
     }
@@ -82,7 +84,6 @@ impl Search {
     /// Looks for values of everything, keeping what was posted up to the level `root`.
     pub(super) fn run(&mut self, root: u32, limit: Limit) -> Verdict {
         let last = self.conflicts.saturating_add(limit.conflicts);
-        let mut restart_at = self.conflicts + self.patience();
         let mut rounds = 0_u32;
         loop {
             rounds += 1;
@@ -103,12 +104,11 @@ impl Search {
             if self.conflicts >= last {
                 return Verdict::Interrupted;
             }
-            if self.conflicts >= restart_at {
+            if self.conflicts >= self.restart_at {
                 self.restart(root);
-                restart_at = self.conflicts + self.patience();
                 continue;
             }
-            let Some(lit) = self.next_decision() else { return Verdict::Found };
+            let Some(lit) = self.next_decision(root) else { return Verdict::Found };
             self.engine.work += 20;
             self.engine.bounds.open_level();
             self.engine.bounds.push(lit, Reason::Decision);
@@ -151,12 +151,9 @@ impl Search {
         first.map_or(self.engine.bounds.least(end), |change| change.old)
     }
 
-    fn patience(&self) -> u64 {
-        RESTART * luby(self.restarts)
-    }
-
     fn restart(&mut self, root: u32) {
         self.restarts += 1;
+        self.restart_at = self.conflicts + RESTART * luby(self.restarts);
         self.back_to(root);
         if root == 0 {
             self.engine.settle();
@@ -168,11 +165,14 @@ impl Search {
         }
     }
 
-    fn next_decision(&mut self) -> Option<Lit> {
+    fn next_decision(&mut self, root: u32) -> Option<Lit> {
         let bounds = &self.engine.bounds;
-        let end = self.network.end;
-        if self.from_below && bounds.level() == 0 && !bounds.is_fixed(end) {
-            return Some(Lit::new(2 * end + 1, -bounds.least(2 * end)));
+        if let Some(target) = self.target.filter(|_| bounds.level() == root) {
+            let end = 2 * self.network.end;
+            let lit = Lit::new(end ^ 1, -target.max(bounds.least(end)));
+            if !bounds.holds(lit) {
+                return Some(lit);
+            }
         }
         if self.by_activity {
             let level = bounds.level() + 1;

@@ -12,7 +12,7 @@ use crate::spec::Slot;
 use crate::stop::{Params, Stop};
 
 /// Steps between two meetings of the searches.
-const ROUND: u64 = 1000;
+const ROUND: u64 = 200;
 
 /// What is known of a project after a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
