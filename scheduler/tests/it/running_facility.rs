@@ -73,6 +73,7 @@ fn changes(draw: &mut Draw, suite: &mut SuiteSpec, works: &mut Vec<BatchSpec>) {
             release,
             due: release + 20,
             weight: 1,
+            drop_penalty: draw.once_in(3).then_some(60),
             work: true,
             after: ids.iter().take(row).cloned().collect(),
             routes: vec![RouteSpec {
