@@ -6,6 +6,7 @@ mod exception;
 pub mod export;
 mod happened;
 mod manifest;
+mod measured;
 mod plot;
 mod proof;
 mod record;

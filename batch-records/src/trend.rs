@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use mes_core::{
     batch::{Batch, BatchEvent},
     clock::Timestamp,
-    engine::LinkState,
+    engine::{LinkState, cause_words},
     historian::{Chunk, ChunkRef, Grade, Sample, SealedSamples},
     id::{EquipmentId, TagId},
     isa88::{Phase, PhaseKind, Watch},
@@ -265,7 +265,8 @@ fn gaps(of: &Series, tag: Option<&Tag>, purpose: Purpose) -> Vec<Gap> {
     }
     for (from, until, cause) in &of.down {
         let until = until.or(end).unwrap_or(*from).max(*from);
-        let why = Bilingual::new(format!("通信断({cause})"), format!("link down ({cause})"));
+        let cause = cause_words(cause);
+        let why = Bilingual::new(format!("通信断({})", cause.ja), format!("link down ({})", cause.en));
         gaps.push(Gap { from: *from, until, why });
     }
     for (_, chunk) in &of.missing {

@@ -21,7 +21,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
 };
 
-use crate::{app::App, config::Config, credentials, packaging};
+use crate::{app::App, config::Config, credentials, packaging, web::port::unwatched};
 
 /// Longest call or answer on the socket, in bytes; a package is handed over as a file instead.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -350,7 +350,7 @@ async fn set_password(app: &App, by: Login, person: PersonId, password: String) 
 
 async fn export(app: &App, by: Login, batch: BatchId, out: &Path) -> Result<String, String> {
     let (scope, _) = log_in(app, by).await?;
-    let package = packaging::package(app, &scope, &batch).await.map_err(|rejection| rejection.said.en)?;
+    let package = packaging::package(app, &scope, &batch, unwatched()).await.map_err(|rejection| rejection.said.en)?;
     let file = out.join(format!("{batch}.zip"));
     let failed = |error: std::io::Error| format!("{} cannot be written: {error}", file.display());
     std::fs::create_dir_all(out).map_err(failed)?;

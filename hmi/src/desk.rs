@@ -21,7 +21,7 @@ use crate::{
     demo::Demo,
     intake::{self, Wish},
     packaging,
-    web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest},
+    web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest, StageSender},
 };
 
 /// Most quotes that a person may ask for in a minute of wall time.
@@ -213,15 +213,15 @@ impl Desk for FacilityDesk {
     fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>> {
         Box::pin(self.quoted(scope, request))
     }
-    fn package(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+    fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download> {
         Box::pin(async move {
-            let bytes = packaging::package(&self.app, &scope, &batch).await?;
+            let bytes = packaging::package(&self.app, &scope, &batch, stage).await?;
             Ok(Download { name: format!("{batch}.zip"), media: "application/zip", bytes })
         })
     }
-    fn record_pdf(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+    fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download> {
         Box::pin(async move {
-            let bytes = packaging::record_pdf(&self.app, &scope, &batch).await?;
+            let bytes = packaging::record_pdf(&self.app, &scope, &batch, stage).await?;
             Ok(Download { name: format!("{batch}.pdf"), media: "application/pdf", bytes })
         })
     }

@@ -20,9 +20,12 @@ use mes_core::{
     store::{MadeCheckpoint, PAGE_ROWS_MAX, Store, checkpoint_tree, consistency, inclusion},
 };
 
+use tokio::sync::watch;
+
 use crate::{
     app::App,
     desk::{failed, stopping},
+    web::port::ExportStage,
 };
 
 /// Earlier checkpoints to which a package is tied, the newest ones.
@@ -97,6 +100,11 @@ fn permitted(app: &App, scope: &Scope, id: &BatchId) -> Result<(), Rejection> {
     app.policies.may(&view.facility, &scope.person, Action::Export, &resource, view.now).map(drop)
 }
 
+fn reach(stage: &watch::Sender<ExportStage>, at: ExportStage) {
+    tracing::debug!(?at, "export");
+    stage.send_replace(at);
+}
+
 /// Enters the hashes of files that are about to leave.
 async fn note(app: &App, scope: &Scope, id: &BatchId, files: Vec<ExportedFile>) -> Result<(), Rejection> {
     let command = Command::Batch { batch: id.clone(), command: BatchCommand::NoteExport { files } };
@@ -108,9 +116,15 @@ async fn note(app: &App, scope: &Scope, id: &BatchId, files: Vec<ExportedFile>) 
 }
 
 /// The printed record of a batch.
-pub async fn record_pdf(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8>, Rejection> {
+pub async fn record_pdf(
+    app: &App,
+    scope: &Scope,
+    id: &BatchId,
+    stage: watch::Sender<ExportStage>,
+) -> Result<Vec<u8>, Rejection> {
     permitted(app, scope, id)?;
     let material = gather(app, id).await?;
+    reach(&stage, ExportStage::Typesetting);
     let purpose = app.writer.view().purpose;
     let rendered = tokio::task::spawn_blocking(move || {
         let record = BatchRecord::with_purpose(&material.entries, &material.chunks, purpose).map_err(failed)?;
@@ -123,7 +137,12 @@ pub async fn record_pdf(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8
 }
 
 /// The evidence package of a batch, under a checkpoint of its own.
-pub async fn package(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8>, Rejection> {
+pub async fn package(
+    app: &App,
+    scope: &Scope,
+    id: &BatchId,
+    stage: watch::Sender<ExportStage>,
+) -> Result<Vec<u8>, Rejection> {
     permitted(app, scope, id)?;
     let material = gather(app, id).await?;
     let made = app.checkpointer.make().await.map_err(failed)?;
@@ -144,7 +163,15 @@ pub async fn package(app: &App, scope: &Scope, id: &BatchId) -> Result<Vec<u8>, 
             made: at,
             sign: &|text| SignedNote::sign(text, &key),
         };
-        package::build(&input).map_err(failed)
+        let reached = |at| {
+            let at = match at {
+                package::Stage::Typesetting => ExportStage::Typesetting,
+                package::Stage::Packing => ExportStage::Packing,
+                package::Stage::Verifying => ExportStage::Verifying,
+            };
+            reach(&stage, at);
+        };
+        package::build_with(&input, &reached).map_err(failed)
     });
     let package = built.await.map_err(failed)??;
     let files = vec![

@@ -4,14 +4,16 @@
 const SILENT_AFTER_MS = 5000;
 const TICK_MS = 500;
 
+const unit = document.documentElement.lang === "ja" ? { s: "秒", min: "分", h: "時間" } : { s: " s", min: " min", h: " h" };
+
 let heard = Date.now();
 const seen = new WeakMap();
 
 function ageText(ms) {
   const s = Math.max(0, Math.floor(ms / 1000));
-  if (s < 100) return `${s} s`;
+  if (s < 100) return `${s}${unit.s}`;
   const m = Math.floor(s / 60);
-  return m < 100 ? `${m} min` : `${Math.floor(m / 60)} h`;
+  return m < 100 ? `${m}${unit.min}` : `${Math.floor(m / 60)}${unit.h}`;
 }
 
 function spanText(ms) {
@@ -84,8 +86,19 @@ document.addEventListener("htmx:after:swap", (event) => {
     const changed = document.getElementById("changed");
     if (changed) changed.hidden = true;
     focusNext();
+    return;
   }
+  fetchOnce();
 });
+
+// A file that has just become ready under the eyes of the person who asked for it is taken at once, and only once.
+let awaited = document.querySelector("#export") && !document.querySelector("#export [data-fetch]");
+function fetchOnce() {
+  const ready = awaited && document.querySelector("#export [data-fetch]");
+  if (!ready) return;
+  awaited = false;
+  ready.click();
+}
 
 // Scanner first: after each act the next field that waits for input has the focus.
 function focusNext() {

@@ -1,6 +1,6 @@
 //! A person at the desk: commands, and signatures over the statement that a page would show.
 
-use hmi::web::port::Desk;
+use hmi::web::port::{Desk, unwatched};
 use mes_core::{
     access::{AuthMethod, Meaning, Reauth, Rejection, Scope, SignatureStatus, Subject},
     batch::{Batch, BatchCommand, Entered},
@@ -153,7 +153,7 @@ impl<'f> Person<'f> {
     }
     /// The evidence package of a batch.
     pub async fn exports(&self, batch: &BatchId) -> Result<Vec<u8>, Rejection> {
-        self.desk().package(self.scope(), batch.clone()).await.map(|download| download.bytes)
+        self.desk().package(self.scope(), batch.clone(), unwatched()).await.map(|download| download.bytes)
     }
 
     /// The person's browser, logged in.

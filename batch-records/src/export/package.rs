@@ -106,15 +106,36 @@ pub enum PackageError {
     },
 }
 
+/// How far the making of a package is, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The record is put together and typeset.
+    Typesetting,
+    /// The members are written.
+    Packing,
+    /// The finished package is verified.
+    Verifying,
+}
+
 /// Makes the package of a batch.
 ///
 /// # Errors
 /// When anything in it does not fit together; a package that would not verify is never returned.
 pub fn build(input: &PackageInput<'_>) -> Result<Package, PackageError> {
+    build_with(input, &|_| ())
+}
+
+/// Makes the package of a batch, and says when each stage begins.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_with(input: &PackageInput<'_>, begins: &dyn Fn(Stage)) -> Result<Package, PackageError> {
+    begins(Stage::Typesetting);
     let checkpoint = Checkpoint::verify(input.checkpoint, input.key).map_err(PackageError::Checkpoint)?;
     let record = BatchRecord::with_purpose(input.entries, input.chunks, checkpoint.purpose)
         .map_err(|source| PackageError::Record(Box::new(source)))?;
     let pdf = pdf::render(&record).map_err(PackageError::Pdf)?;
+    begins(Stage::Packing);
     let pdf_sha256 = sha256(&[&pdf]);
     let mut members = members(input, &record, &checkpoint, pdf)?;
     members.sort();
@@ -123,6 +144,7 @@ pub fn build(input: &PackageInput<'_>) -> Result<Package, PackageError> {
     let mut all = vec![(name::MANIFEST.to_owned(), manifest.to_string().into_bytes())];
     all.extend(members);
     let bytes = archive::write(&all).map_err(PackageError::Archive)?;
+    begins(Stage::Verifying);
     let options = VerifyOptions { keys: std::slice::from_ref(input.key), since: None, render_pdf: false };
     let report = verify(&bytes, &options);
     if report.status != Status::Verified {

@@ -2,6 +2,7 @@
 
 use mes_core::{
     batch::{BatchEvent, DeviationCause},
+    engine::cause_words,
     isa88::PhaseKind,
     quantity::Bilingual,
 };
@@ -9,6 +10,7 @@ use mes_core::{
 use crate::{
     document::{Block, Cell, Mark, Row, Section, column},
     exception::item_name,
+    measured::reading,
     source::Source,
     trend::Trend,
     wording,
@@ -150,14 +152,14 @@ pub(super) fn alarms(source: &Source) -> Section {
                 (("管理値逸脱", "Limit violated"), name.map_or(Cell::Empty, Cell::bilingual), detail, Some(Mark::Out))
             }
             BatchEvent::LimitReturned { phase, item, evidence } => {
-                let value = evidence.value.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
-                let detail = Cell::text(format!("{} = {value}", evidence.tag));
+                let detail = Cell::bilingual(reading(source, evidence));
                 (("管理値内に復帰", "Limit kept again"), Cell::bilingual(item_name(source, phase, item)), detail, None)
             }
             BatchEvent::LinkChanged { equipment, state, cause, at, .. } => {
-                let said = wording::link(state);
+                let (said, why) = (wording::link(state), cause_words(cause));
                 let at = at.shown();
-                let detail = Cell::both(format!("{}、{cause}、{at}", said.ja), format!("{}, {cause}, {at}", said.en));
+                let detail =
+                    Cell::both(format!("{}、{}、{at}", said.ja, why.ja), format!("{}, {}, {at}", said.en, why.en));
                 let down = !matches!(state, mes_core::engine::LinkState::Online);
                 (("通信状態の変化", "Link changed"), Cell::text(equipment.as_str()), detail, down.then_some(Mark::Look))
             }

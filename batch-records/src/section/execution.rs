@@ -12,6 +12,7 @@ use mes_core::{
 use crate::{
     document::{Block, Cell, Column, Mark, Row, Section, column, field},
     exception::item_name,
+    measured::{asked, reading, sampled, settings},
     source::Source,
     wording,
 };
@@ -124,7 +125,8 @@ fn recorded_item(source: &Source, phase: &Phase, id: &ItemId, item: Option<&Reco
 }
 
 fn set_point(source: &Source, point: &SetPoint, write: Option<&WriteStatus>) -> ItemRow {
-    let set = Cell::text(format!("{} {}", point.value, point.unit.shown()).trim_end().to_owned());
+    let settings = settings(source, &point.to);
+    let set = Cell::bilingual(asked(point, settings));
     let tolerance = Cell::text(format!("±{}", point.tolerance));
     let Some(write) = write else {
         return ItemRow::missing(&point.item, point.name.clone(), set, (Cell::Empty, tolerance));
@@ -132,8 +134,7 @@ fn set_point(source: &Source, point: &SetPoint, write: Option<&WriteStatus>) -> 
     let asked = source.lines.iter().find(|line| line.id() == write.effect);
     let outcome = write.outcome.as_ref();
     let back = outcome.and_then(|outcome| outcome.read_back.as_ref());
-    let value =
-        back.map_or(Cell::Empty, |back| Cell::text(format!("{back} {}", point.unit.shown()).trim_end().to_owned()));
+    let value = back.map_or(Cell::Empty, |back| Cell::bilingual(sampled(back, point.unit.shown(), settings)));
     let confirmed = outcome.is_some_and(|outcome| outcome.result == WriteResult::Confirmed);
     let verdict = outcome.map_or(Cell::both("結果の記録なし", "no outcome"), |o| {
         Cell::bilingual(wording::write_result(&o.result))
@@ -277,7 +278,7 @@ fn conditions<'a>(source: &'a Source, phase: &'a Phase) -> impl Iterator<Item = 
             vec![
                 Cell::text(evidence.expression.clone()),
                 Cell::time(Some(evidence.since)),
-                readings(evidence),
+                readings(source, evidence),
                 line.actor(),
                 Cell::time(Some(line.at())),
             ],
@@ -296,11 +297,8 @@ fn condition_columns() -> Vec<Column> {
     ]
 }
 
-fn readings(evidence: &ConditionEvidence) -> Cell {
-    let shown = evidence.readings.iter().map(|reading| {
-        let value = reading.value.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string);
-        Cell::text(format!("{} = {value}", reading.tag))
-    });
+fn readings(source: &Source, evidence: &ConditionEvidence) -> Cell {
+    let shown = evidence.readings.iter().map(|one| Cell::bilingual(reading(source, one)));
     Cell::lines(shown.collect())
 }
 

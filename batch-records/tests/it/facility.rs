@@ -45,6 +45,7 @@ fn tag(name: &str, ja: &str, en: &str, unit: &str, decimals: u32) -> Tag {
         decimals,
         writable: name.contains("setpoint"),
         limits,
+        states: Vec::new(),
     }
 }
 

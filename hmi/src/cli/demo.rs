@@ -14,6 +14,7 @@ use crate::{
     demo::{self, Demo as Stage, Options},
     desk::FacilityDesk,
     packaging, server,
+    web::port::unwatched,
 };
 
 /// How long a headless demo may take, in seconds of wall time.
@@ -111,7 +112,8 @@ async fn headless(app: &Arc<App>, out: &PathBuf, max_s: u64) -> anyhow::Result<E
         let manufacturer = view.batches.get(&batch).map(|batch| batch.issued.agreement.manufacturer);
         let team = demo::team(manufacturer.context("the batch is gone")?)?;
         let scope = admin::command_line_scope(app, &team.quality).map_err(anyhow::Error::msg)?;
-        let bytes = packaging::package(app, &scope, &batch).await.with_context(|| format!("exporting {batch}"))?;
+        let bytes =
+            packaging::package(app, &scope, &batch, unwatched()).await.with_context(|| format!("exporting {batch}"))?;
         let file = out.join(format!("{batch}.zip"));
         std::fs::write(&file, bytes).with_context(|| format!("{} cannot be written", file.display()))?;
         println!("{}", file.display());

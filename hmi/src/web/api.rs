@@ -21,6 +21,7 @@ use super::{
     error::{WebError, status_of},
     glance::current,
     page::records::file,
+    port::unwatched,
     session::Session,
 };
 
@@ -135,7 +136,7 @@ pub(crate) async fn command(
 
 /// The evidence package of a batch.
 pub(crate) async fn package(State(state): State<AppState>, session: Session, At(batch): At<BatchId>) -> Response {
-    match state.desk.package(session.scope.clone(), batch).await {
+    match state.desk.package(session.scope.clone(), batch, unwatched()).await {
         Ok(download) => file(download),
         Err(rejection) => refused(&rejection),
     }

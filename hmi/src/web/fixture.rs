@@ -23,7 +23,7 @@ use mes_core::{
 };
 use tokio::sync::watch;
 
-use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest};
+use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender};
 
 /// The password that every person of the fixture has.
 pub(super) const PASSWORD: &str = "right horse";
@@ -408,11 +408,11 @@ impl Desk for TestDesk {
         let no = Bilingual::new("期間が短すぎます。", "The period is shorter than the process.");
         Box::pin(async move { Ok(if short { Err(no) } else { Ok(window) }) })
     }
-    fn package(&self, _scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+    fn package(&self, _scope: Scope, batch: BatchId, _stage: StageSender) -> Answer<'_, Download> {
         let download = Download { name: format!("{batch}.zip"), media: "application/zip", bytes: b"PK".to_vec() };
         Box::pin(async move { Ok(download) })
     }
-    fn record_pdf(&self, _scope: Scope, batch: BatchId) -> Answer<'_, Download> {
+    fn record_pdf(&self, _scope: Scope, batch: BatchId, _stage: StageSender) -> Answer<'_, Download> {
         let download = Download { name: format!("{batch}.pdf"), media: "application/pdf", bytes: b"%PDF".to_vec() };
         Box::pin(async move { Ok(download) })
     }

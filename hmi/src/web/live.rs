@@ -18,7 +18,7 @@ use super::form::{Asked, At};
 use super::{
     AppState,
     error::WebError,
-    page::{batch, overview},
+    page::{batch, overview, records},
     session::{Session, Visit},
 };
 
@@ -55,7 +55,7 @@ impl Fragment {
 enum Page {
     Overview,
     Batch(BatchId, Option<String>),
-    Tab(BatchId, String),
+    Tab(BatchId, String, Option<String>),
 }
 
 struct Watcher {
@@ -75,14 +75,22 @@ impl Watcher {
     fn message(&mut self) -> Result<String, WebError> {
         let clock = self.state.desk.now().shown();
         let mut message = Fragment::new("#clock", "textContent", clock).partial();
-        let changed = self.ticks.has_changed().unwrap_or(true);
+        // An export goes on whether or not the facility changes.
+        let exporting = matches!(self.page, Page::Tab(_, _, Some(_)));
+        let changed = exporting || self.ticks.has_changed().unwrap_or(true);
         if !std::mem::take(&mut self.fresh) && !changed {
             return Ok(message);
         }
         self.ticks.borrow_and_update();
         let fragments = match &self.page {
             Page::Overview => overview::fragments(&self.state, &self.session)?,
-            Page::Tab(batch, tab) => batch::fragments_of_tab(&self.state, &self.session, batch, tab)?,
+            Page::Tab(batch, tab, export) => {
+                let mut fragments = batch::fragments_of_tab(&self.state, &self.session, batch, tab)?;
+                if let Some(export) = export {
+                    fragments.push(records::fragment(&self.state, &self.session, batch, export)?);
+                }
+                fragments
+            }
             Page::Batch(batch, phase) => batch::fragments(&self.state, &self.session, batch, phase.as_deref())?,
         };
         for mut fragment in fragments {
@@ -142,6 +150,7 @@ pub(crate) async fn of_overview(State(state): State<AppState>, visit: Visit) -> 
 pub(crate) struct Shown {
     phase: Option<String>,
     tab: Option<String>,
+    export: Option<String>,
 }
 
 /// The stream of a batch's page.
@@ -152,7 +161,7 @@ pub(crate) async fn of_batch(
     Asked(shown): Asked<Shown>,
 ) -> Result<Response, WebError> {
     let page = match shown.tab {
-        Some(tab) => Page::Tab(batch, tab),
+        Some(tab) => Page::Tab(batch, tab, shown.export),
         None => Page::Batch(batch, shown.phase),
     };
     Ok(answer(state, watching(visit)?, page))

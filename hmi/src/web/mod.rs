@@ -7,6 +7,7 @@ pub mod port;
 mod api;
 mod asset;
 mod error;
+mod exports;
 mod form;
 mod frame;
 mod glance;
@@ -18,6 +19,7 @@ mod reading;
 mod security;
 mod session;
 mod term;
+mod wording;
 
 use std::sync::Arc;
 
@@ -46,13 +48,20 @@ pub struct AppState {
     /// Session cookies travel over TLS only.
     pub secure: bool,
     sessions: Arc<session::Sessions>,
+    exports: Arc<exports::Exports>,
     closing: Arc<watch::Sender<bool>>,
 }
 
 impl AppState {
     /// Pages over a running facility; `secure` when they are served over TLS.
     pub fn new(desk: Arc<dyn Desk>, secure: bool) -> Self {
-        Self { desk, secure, sessions: Arc::default(), closing: Arc::new(watch::Sender::new(false)) }
+        Self {
+            desk,
+            secure,
+            sessions: Arc::default(),
+            exports: Arc::default(),
+            closing: Arc::new(watch::Sender::new(false)),
+        }
     }
     /// Ends every live stream, so that a server that waits for its connections can stop.
     pub fn close(&self) {
@@ -108,6 +117,7 @@ fn table() -> Vec<Route> {
         show("/batches/{batch}/record",            Person,                      get(records::show)),
         send("/batches/{batch}/package",           Needs(&[A::Export]),         post(records::package)),
         send("/batches/{batch}/record.pdf",        Needs(&[A::Export]),         post(records::pdf)),
+        show("/batches/{batch}/exports/{export}",  Needs(&[A::Export]),         get(records::fetch)),
         show("/bookings",                          Person,                      get(bookings::show)),
         send("/bookings/quote",                    Needs(&[A::RequestBooking]), post(bookings::quote)),
         send("/bookings/request",                  Needs(&[A::RequestBooking]), post(bookings::book)),

@@ -46,6 +46,27 @@ pub struct Download {
     pub bytes: Vec<u8>,
 }
 
+/// How far the making of a file is; each stage is real work, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ExportStage {
+    /// Entries, samples and proofs are read.
+    Gathering,
+    /// The record is put together and typeset.
+    Typesetting,
+    /// Proofs, data and record are packed.
+    Packing,
+    /// The finished package is verified before it leaves.
+    Verifying,
+}
+
+/// Where a maker of files says how far it is.
+pub type StageSender = watch::Sender<ExportStage>;
+
+/// For whoever only waits for the file.
+pub fn unwatched() -> StageSender {
+    StageSender::new(ExportStage::Gathering)
+}
+
 /// Whose login is printed on the demo's first page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoLogin {
@@ -106,9 +127,9 @@ pub trait Desk: Send + Sync {
     /// Asks the scheduler; question and answer are entered. The inner refusal is what the tenant may know of the reason.
     fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>>;
     /// The evidence package of a batch (zip).
-    fn package(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download>;
+    fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// The printed record of a batch (PDF).
-    fn record_pdf(&self, scope: Scope, batch: BatchId) -> Answer<'_, Download>;
+    fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// What the demo's own pages show; `None` outside a demo.
     fn demo(&self) -> Option<DemoInfo>;
     /// Demo only: lets the scripted colleagues work or rest.

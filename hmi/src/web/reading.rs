@@ -61,7 +61,9 @@ pub(crate) fn live(view: &View, tag: &TagId, range: Option<&Range>, now: Timesta
     };
     let number = value.and_then(SampleValue::to_f64).and_then(decimal_of);
     let inside = range.zip(number).is_none_or(|(range, number)| range.contains(round(number, decimals)));
-    let text = value.map(|value| shown(value, decimals)).unwrap_or_default();
+    let state = settings.zip(number).and_then(|(tag, number)| tag.state_of(round(number, decimals)));
+    let shown = |value| state.map_or_else(|| shown(value, decimals), |state| w.b(state).to_owned());
+    let text = value.map(shown).unwrap_or_default();
     let since = sample.map(|sample| now.since_ms(sample.receive_time).max(0) / i64::from(view.rate.max(1)));
     let last = match (good, sample) {
         (false, Some(sample)) if !text.is_empty() => {

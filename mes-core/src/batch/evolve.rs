@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::{
     access::{Actor, Meaning, Signature, SignatureStatus, Subject, Who},
     batch::{
-        Batch, BatchEvent, Correction, Deviation, DeviationCause, IssuedBatch, Lifecycle, PhaseRun, PhaseStatus,
+        Batch, BatchEvent, Correction, Deviation, DeviationCause, Held, IssuedBatch, Lifecycle, PhaseRun, PhaseStatus,
         RecordedItem, Remark, ReviewKind, Source, WriteStatus,
     },
     clock::Timestamp,
@@ -85,6 +85,7 @@ impl Batch {
             issued_at: meta.at,
             lifecycle: Lifecycle::Issued,
             state: State::Idle,
+            held: None,
             phases,
             signatures: Vec::new(),
             deviations: BTreeMap::new(),
@@ -139,11 +140,8 @@ impl Batch {
                 self.with_phase(phase, |run| run.status = PhaseStatus::Running);
             }
             BatchEvent::PhaseCompleted { phase } => self.phase_completed(phase, meta.at),
-            BatchEvent::StateChanged { command, to, .. } => {
-                self.state = *to;
-                if *command == Some(Command::Start) {
-                    self.lifecycle = Lifecycle::InExecution;
-                }
+            BatchEvent::StateChanged { command, to, text, .. } => {
+                self.state_changed(*command, *to, text.as_ref(), meta)
             }
             BatchEvent::Commented { phase, text } => self.remark(phase.clone(), text.clone(), None, meta),
             BatchEvent::LateEntered { phase, claimed, text } => {
@@ -164,6 +162,24 @@ impl Batch {
             BatchEvent::Reviewed { kind: ReviewKind::Quality, .. } => self.lifecycle = Lifecycle::QualityReviewed,
             BatchEvent::Released { seals, .. } => self.disposed(Lifecycle::Released, seals.clone(), meta.at),
             BatchEvent::Rejected { seals, .. } => self.disposed(Lifecycle::Rejected, seals.clone(), meta.at),
+        }
+    }
+
+    fn state_changed(&mut self, command: Option<Command>, to: State, text: Option<&String>, meta: &EventMeta<'_>) {
+        self.state = to;
+        match command {
+            Some(Command::Start) => self.lifecycle = Lifecycle::InExecution,
+            // The system holds in the decision that opens the deviation: the last one, at the same moment.
+            Some(Command::Hold) => {
+                let opened = self.deviations.iter().filter(|(_, known)| text.is_none() && known.opened_at == meta.at);
+                let deviation = opened.last().map(|(id, _)| id.clone());
+                let by = meta.person().filter(|_| deviation.is_none());
+                self.held = Some(Held { since: meta.at, by, reason: text.cloned(), deviation });
+            }
+            _ => {}
+        }
+        if !matches!(to, State::Holding | State::Held) {
+            self.held = None;
         }
     }
 

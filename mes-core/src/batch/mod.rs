@@ -25,4 +25,6 @@ pub use event::{
     ReadingEvidence, ReviewKind, Source, StreamSeal, Verdict,
 };
 pub use evolve::EventMeta;
-pub use state::{Batch, Correction, Deviation, Lifecycle, PhaseRun, PhaseStatus, RecordedItem, Remark, WriteStatus};
+pub use state::{
+    Batch, Correction, Deviation, Held, Lifecycle, PhaseRun, PhaseStatus, RecordedItem, Remark, WriteStatus,
+};

@@ -168,6 +168,19 @@ pub struct Remark {
     pub claimed: Option<Timestamp>,
 }
 
+/// A hold that stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// Who held it; `None` for the system.
+    pub by: Option<PersonId>,
+    /// Why, where a person gave a reason and it is known.
+    pub reason: Option<String>,
+    /// The deviation by which it is held, where a violated limit or a wrong identity held it.
+    pub deviation: Option<DeviationId>,
+}
+
 /// A batch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
@@ -181,6 +194,8 @@ pub struct Batch {
     pub lifecycle: Lifecycle,
     /// Procedural state.
     pub state: State,
+    /// Why it is held, while it is.
+    pub held: Option<Held>,
     /// Phases by id.
     pub phases: BTreeMap<PhaseId, PhaseRun>,
     /// Signatures in order, with their standing.

@@ -6,6 +6,7 @@ mod batches;
 mod bookings;
 #[cfg(feature = "engine")]
 mod books;
+mod cause;
 #[cfg(feature = "engine")]
 mod decide;
 mod effect;
@@ -22,6 +23,7 @@ mod view;
 
 #[cfg(feature = "engine")]
 pub use books::{Books, Outstanding};
+pub use cause::cause_words;
 #[cfg(feature = "engine")]
 pub use decide::{RATE_MAX, samples_stream};
 pub use effect::{Effect, LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult};

@@ -154,15 +154,38 @@ impl Expression {
     /// When it is not a condition over tags, or a calculation in it has no result.
     pub fn evaluate_condition(&self, tags: &BTreeMap<TagRef, Option<f64>>) -> Result<Option<bool>, ExpressionError> {
         let Tree::Truth(truth) = &self.tree else { return Err(ExpressionError::NotACondition) };
-        let mut known = BTreeMap::new();
-        for tag in &self.tags {
-            let Some(value) = tags.get(tag).copied().flatten().filter(|value| value.is_finite()) else {
-                return Ok(None);
-            };
-            known.insert(tag.clone(), decimal_of(value).ok_or(ExpressionError::TooLarge)?);
-        }
-        Values { parameters: &BTreeMap::new(), tags: &known }.truth(truth).map(Some)
+        holds(truth, &self.tags, tags)
     }
+    /// The condition itself; nothing when it is a calculation.
+    pub(super) fn condition(&self) -> Option<&Truth> {
+        match &self.tree {
+            Tree::Truth(truth) => Some(truth),
+            Tree::Number(_) => None,
+        }
+    }
+}
+
+/// Whether a condition over `used` tags holds; `None` when one of them has no good value.
+pub(super) fn holds(
+    truth: &Truth,
+    used: &BTreeSet<TagRef>,
+    tags: &BTreeMap<TagRef, Option<f64>>,
+) -> Result<Option<bool>, ExpressionError> {
+    let mut known = BTreeMap::new();
+    for tag in used {
+        let Some(value) = tags.get(tag).copied().flatten().filter(|value| value.is_finite()) else {
+            return Ok(None);
+        };
+        known.insert(tag.clone(), decimal_of(value).ok_or(ExpressionError::TooLarge)?);
+    }
+    Values { parameters: &BTreeMap::new(), tags: &known }.truth(truth).map(Some)
+}
+
+/// The tags that a condition names.
+pub(super) fn tags_of(truth: &Truth) -> BTreeSet<TagRef> {
+    let mut names = Names { parameters: BTreeSet::new(), tags: BTreeSet::new() };
+    names.of_truth(truth);
+    names.tags
 }
 
 /// Collects the names a tree uses.

@@ -21,6 +21,8 @@ mod source;
 mod state;
 #[cfg(feature = "engine")]
 mod unit;
+#[cfg(feature = "engine")]
+mod words;
 
 pub use event::{Approval, RecipeEvent};
 #[cfg(feature = "engine")]
@@ -35,3 +37,5 @@ pub use recipe::{
     SignOff, TagRef, UnitProcedure, Watch,
 };
 pub use state::{Command, State, StateRejection, Transition, auto, next};
+#[cfg(feature = "engine")]
+pub use words::{Clause, Clauses, TagWords};

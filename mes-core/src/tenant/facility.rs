@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -158,6 +159,26 @@ pub struct Tag {
     pub writable: bool,
     /// Range and staleness.
     pub limits: TagLimits,
+    /// What the numbers mean, where they are codes; empty for a measured quantity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<TagState>,
+}
+
+/// What one code of a tag means: `0` is closed, `1` is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagState {
+    /// The number on the device.
+    pub code: i64,
+    /// What it means.
+    pub text: Bilingual,
+}
+
+impl Tag {
+    /// What a number means, when it is one of the tag's codes.
+    pub fn state_of(&self, value: Decimal) -> Option<&Bilingual> {
+        self.states.iter().find(|state| Decimal::from(state.code) == value).map(|state| &state.text)
+    }
 }
 
 /// A unit: bioreactor, incubator.

@@ -160,6 +160,9 @@ fn a_wrong_identity_code_is_kept_in_a_deviation_and_holds_the_batch() {
     let deviation = bench.batch().deviations.values().next().unwrap();
     assert_eq!(deviation.cause, DeviationCause::Identity { read: "COI-78".into() });
     assert_eq!(bench.batch().state, State::Held);
+    let held = bench.batch().held.clone().unwrap();
+    assert_eq!(held.deviation.as_ref(), bench.batch().deviations.keys().next());
+    assert_eq!((held.by, held.reason), (None, None), "nobody decided it: the mismatch holds by itself");
     let again = bench.record("sato", "P020", "identity", Entered::Code("COI-77".into()));
     assert_eq!(again.unwrap_err().rule, "S88-01");
     bench.act("tanaka", &BatchCommand::Restart { reason: "right bag found".into() }).unwrap();

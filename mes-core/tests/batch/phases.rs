@@ -37,10 +37,14 @@ fn s88_01_a_held_batch_takes_no_new_step_until_it_is_restarted() {
     let mut bench = Bench::at("P020");
     bench.act("sato", &BatchCommand::Hold { reason: "cloudy 濁り".into() }).unwrap();
     assert_eq!(bench.batch().state, State::Held);
+    let held = bench.batch().held.clone().unwrap();
+    assert_eq!((held.by, held.reason.as_deref()), (Some(id("sato")), Some("cloudy 濁り")));
+    assert_eq!(held.deviation, None);
     assert_eq!(bench.start("sato", "P020").unwrap_err().rule, "S88-01");
     assert_eq!(bench.act("sato", &BatchCommand::Restart { reason: "clear".into() }).unwrap_err().rule, "P11-11");
     let events = bench.act("tanaka", &BatchCommand::Restart { reason: "clear".into() }).unwrap();
     assert_eq!(events.len(), 2, "restarting, then running by itself");
+    assert_eq!(bench.batch().held, None);
     bench.start("sato", "P020").unwrap();
 }
 

@@ -22,7 +22,7 @@ use crate::web::{
     page::work::{Draft, Work, status_class, work},
     reading::{LiveValue, live},
     session::Session,
-    term,
+    term, wording,
 };
 
 /// One phase in the outline.
@@ -137,7 +137,7 @@ fn devices(state: &AppState, view: &View, batch: &Batch, w: Words) -> Devices {
         let link = view.links.get(&equipment.id).map(|link| &link.state);
         let tag = |name: &mes_core::id::TagName| mes_core::id::TagId::new(equipment.id.clone(), name.clone());
         Device {
-            role: role.to_string(),
+            role: w.b(&wording::role(&batch.issued.recipe, role)).to_owned(),
             id: equipment.id.to_string(),
             name: w.b(&equipment.name).to_owned(),
             link: w.t(link.map_or("link-unknown", term::link)),

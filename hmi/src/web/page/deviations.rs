@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 use super::{
     batch::{Band, band, find, stream},
-    sign::{item_name, subject_text},
+    sign::subject_text,
+    signed_record::item_name,
     work::{Signed, signed},
 };
 use crate::web::form::{At, Filled};
@@ -28,7 +29,7 @@ use crate::web::{
     glance::name_of,
     locale::Words,
     session::Session,
-    term,
+    term, wording,
 };
 
 /// One deviation.
@@ -64,12 +65,16 @@ struct DeviationsPage {
 }
 
 /// A cause in words.
-pub(crate) fn cause(cause: &DeviationCause, w: Words) -> String {
+pub(crate) fn cause(cause: &DeviationCause, batch: &Batch, w: Words) -> String {
     match cause {
         DeviationCause::Value { shown, range } => w.t2("deviation-value", ("value", shown), ("range", range)),
         DeviationCause::Watch { since, evidence, range } => {
-            let value = evidence.value.as_ref().map_or_else(|| "—".to_owned(), ToString::to_string);
-            let said = w.t2("deviation-watch", ("value", value), ("range", range));
+            let settings = wording::device_tag(batch, &evidence.tag);
+            let unit = settings.map(|tag| tag.unit.shown()).unwrap_or_default();
+            let value = wording::measured(batch, &evidence.tag, evidence.value.as_ref(), w);
+            let value = if value.is_empty() { "—".to_owned() } else { value };
+            let range = format!("{range} {unit}");
+            let said = w.t2("deviation-watch", ("value", value), ("range", range.trim()));
             format!("{said} {}", w.t2("deviation-watch-since", ("tag", &evidence.tag), ("time", since.shown())))
         }
         DeviationCause::HoldTime { due, noticed } => {
@@ -98,7 +103,7 @@ pub(crate) fn line(batch: &Batch, view: &View, id: &DeviationId, deviation: &Dev
         id: id.to_string(),
         place,
         phase: deviation.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
-        cause: cause(&deviation.cause, w),
+        cause: cause(&deviation.cause, batch, w),
         text: deviation.text.clone().unwrap_or_default(),
         opened: format!("{} · {by}", deviation.opened_at.shown()),
         class: deviation.class.map(|class| w.t(term::class(class))).unwrap_or_default(),

@@ -10,9 +10,12 @@ use mes_core::{
     access::{Action, Rejection, Statement},
     clock::Timestamp,
     engine::{Act, Command, MasterRecipe, View},
-    id::{PersonId, RecipeId},
-    isa88::{Approval, Phase, PhaseKind, SignOff, load_recipe},
+    id::{ItemId, PersonId, RecipeId},
+    isa88::{
+        Approval, HoldTime, Phase, PhaseKind, RecipeBody, RecordItem, SetPoint, SignOff, TagRef, Watch, load_recipe,
+    },
     quantity::Range,
+    tenant::Facility,
 };
 use serde::Deserialize;
 
@@ -24,7 +27,7 @@ use crate::web::{
     frame::{Frame, page},
     locale::Words,
     session::Session,
-    term,
+    term, wording,
 };
 
 /// One recipe in the list.
@@ -181,44 +184,84 @@ fn ranged(range: &Range) -> String {
     if range.low.is_none() && range.high.is_none() { String::new() } else { range.shown() }
 }
 
-fn what(phase: &Phase, w: Words) -> Vec<String> {
-    let mut lines: Vec<String> = match &phase.kind {
-        PhaseKind::Instruction => vec![w.t("kind-instruction")],
-        PhaseKind::Record { items } | PhaseKind::Yield { items, .. } => items
-            .iter()
-            .map(|item| match &item.from {
-                Some(from) => w.t2("kind-record-from", ("item", &item.parameter), ("tag", String::from(from.clone()))),
-                None => w.t1("kind-record", "item", &item.parameter),
-            })
-            .collect(),
-        PhaseKind::Calculate { items } => items.iter().map(|item| w.t1("kind-calculate", "item", item)).collect(),
-        PhaseKind::Set { points } => points
-            .iter()
-            .map(|point| {
-                let value = format!("{} {}", point.value, point.unit.shown());
-                w.t2("kind-set", ("tag", String::from(point.to.clone())), ("value", value.trim()))
-            })
-            .collect(),
-        PhaseKind::Wait { condition, for_s, max_s } => {
-            let limits = format!("{} s / {} s", for_s, max_s);
-            vec![w.t2("kind-wait", ("condition", condition), ("limits", limits))]
-        }
-        PhaseKind::LineClearance { lines } => lines.iter().map(|line| format!("☐ {}", w.b(&line.text))).collect(),
-        PhaseKind::IdentityCheck => vec![w.t("kind-identity")],
-    };
-    if let PhaseKind::Yield { calculate, .. } = &phase.kind {
-        lines.extend(calculate.iter().map(|item| w.t1("kind-calculate", "item", item)));
-    }
-    lines.extend(
-        phase.watch.iter().map(|watch| w.t2("kind-watch", ("name", w.b(&watch.name)), ("range", watch.range.shown()))),
-    );
-    if let Some(hold) = &phase.hold {
-        lines.push(w.t2("kind-hold", ("since", &hold.since), ("limits", format!("{}–{} s", hold.min_s, hold.max_s))));
-    }
-    lines
+/// The words of one recipe: what its items, roles, tags and phases are called.
+struct Reader<'r> {
+    recipe: &'r RecipeBody,
+    facility: &'r Facility,
+    w: Words,
 }
 
-fn phases(recipe: &MasterRecipe, w: Words) -> Vec<PhaseLine> {
+impl Reader<'_> {
+    fn item(&self, id: &ItemId) -> String {
+        self.recipe.parameter(id).map_or_else(|| id.to_string(), |known| self.w.b(&known.name).to_owned())
+    }
+    fn tag(&self, tag: &TagRef) -> String {
+        let settings = wording::any_tag(self.facility, self.recipe, tag);
+        let title = settings.map_or_else(|| tag.tag.to_string(), |known| self.w.b(&known.title).to_owned());
+        let role = wording::role(self.recipe, &tag.role);
+        self.w.t2("tag-of-role", ("role", self.w.b(&role)), ("tag", title))
+    }
+    fn record(&self, item: &RecordItem) -> String {
+        let name = self.item(&item.parameter);
+        match &item.from {
+            Some(from) => self.w.t2("kind-record-from", ("item", name), ("tag", self.tag(from))),
+            None => self.w.t1("kind-record", "item", name),
+        }
+    }
+    fn set(&self, point: &SetPoint) -> String {
+        let settings = wording::any_tag(self.facility, self.recipe, &point.to);
+        let value = wording::amount(point.value, point.unit.shown(), settings, self.w);
+        self.w.t2("kind-set", ("tag", self.tag(&point.to)), ("value", value))
+    }
+    fn wait(&self, condition: &str, for_s: u32, max_s: u32) -> String {
+        let known =
+            wording::condition(condition, self.recipe, &|tag| wording::any_tag(self.facility, self.recipe, tag));
+        let words = known.map_or_else(|| condition.to_owned(), |(_, clauses)| self.w.b(&clauses.words()).to_owned());
+        let span = |seconds| wording::span(i64::from(seconds), self.w);
+        let limits = self.w.t2("kind-wait-limits", ("held", span(for_s)), ("longest", span(max_s)));
+        self.w.t2("kind-wait", ("condition", words), ("limits", limits))
+    }
+    fn watch(&self, watch: &Watch) -> String {
+        let unit = wording::any_tag(self.facility, self.recipe, &watch.tag).map(|tag| tag.unit.shown());
+        let range = format!("{} {}", watch.range.shown(), unit.unwrap_or_default());
+        self.w.t2("kind-watch", ("name", self.w.b(&watch.name)), ("range", range.trim()))
+    }
+    fn hold(&self, hold: &HoldTime) -> String {
+        let since = self.recipe.phase(&hold.since);
+        let since = since.map_or_else(|| hold.since.to_string(), |phase| self.w.b(&phase.name).to_owned());
+        let span = |seconds| wording::span(i64::from(seconds), self.w);
+        let limits = match hold.min_s {
+            0 => self.w.t1("kind-hold-longest", "time", span(hold.max_s)),
+            shortest => format!("{} – {}", span(shortest), span(hold.max_s)),
+        };
+        self.w.t2("kind-hold", ("since", since), ("limits", limits))
+    }
+    fn what(&self, phase: &Phase) -> Vec<String> {
+        let w = self.w;
+        let mut lines: Vec<String> = match &phase.kind {
+            PhaseKind::Instruction => vec![w.t("kind-instruction")],
+            PhaseKind::Record { items } | PhaseKind::Yield { items, .. } => {
+                items.iter().map(|item| self.record(item)).collect()
+            }
+            PhaseKind::Calculate { items } => {
+                items.iter().map(|item| w.t1("kind-calculate", "item", self.item(item))).collect()
+            }
+            PhaseKind::Set { points } => points.iter().map(|point| self.set(point)).collect(),
+            PhaseKind::Wait { condition, for_s, max_s } => vec![self.wait(condition, *for_s, *max_s)],
+            PhaseKind::LineClearance { lines } => lines.iter().map(|line| format!("☐ {}", w.b(&line.text))).collect(),
+            PhaseKind::IdentityCheck => vec![w.t("kind-identity")],
+        };
+        if let PhaseKind::Yield { calculate, .. } = &phase.kind {
+            lines.extend(calculate.iter().map(|item| w.t1("kind-calculate", "item", self.item(item))));
+        }
+        lines.extend(phase.watch.iter().map(|watch| self.watch(watch)));
+        lines.extend(phase.hold.iter().map(|hold| self.hold(hold)));
+        lines
+    }
+}
+
+fn phases(recipe: &MasterRecipe, facility: &Facility, w: Words) -> Vec<PhaseLine> {
+    let reader = Reader { recipe: &recipe.body, facility, w };
     let mut lines = Vec::new();
     for unit in &recipe.body.procedure {
         for operation in &unit.operations {
@@ -228,7 +271,7 @@ fn phases(recipe: &MasterRecipe, w: Words) -> Vec<PhaseLine> {
                     path: format!("{} › {}", w.b(&unit.name), w.b(&operation.name)),
                     name: w.b(&phase.name).to_owned(),
                     instruction: w.b(&phase.instruction).to_owned(),
-                    what: what(phase, w),
+                    what: reader.what(phase),
                     sign: w.t(match phase.sign {
                         SignOff::None => "needs-nobody",
                         SignOff::Performed => "needs-performer",
@@ -272,8 +315,13 @@ fn recipe_page(
     };
     let status = refusal.as_ref().map_or(StatusCode::OK, status_of);
     let equipment = recipe.body.equipment.iter().map(|needed| {
-        let tags = needed.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        (needed.role.to_string(), format!("{} · {}", w.t(term::equipment(needed.class)), w.b(&needed.name)), tags)
+        let reference = |tag: &mes_core::id::TagName| TagRef { role: needed.role.clone(), tag: tag.clone() };
+        let title = |tag: &mes_core::id::TagName| {
+            let known = wording::any_tag(&view.facility, &recipe.body, &reference(tag));
+            known.map_or_else(|| tag.to_string(), |known| w.b(&known.title).to_owned())
+        };
+        let tags = needed.tags.iter().map(title).collect::<Vec<_>>().join(w.t("list-comma").as_str());
+        (w.b(&needed.name).to_owned(), w.t(term::equipment(needed.class)), tags)
     });
     let content = RecipePage {
         w,
@@ -284,7 +332,7 @@ fn recipe_page(
         grade: format!("{:?}", header.suite_grade),
         equipment: equipment.collect(),
         parameters: parameters(recipe, w),
-        phases: phases(recipe, w),
+        phases: phases(recipe, &view.facility, w),
         approve_production: recipe.production.is_none() && may(Action::ApproveRecipeProduction),
         approve_quality: recipe.quality.is_none() && may(Action::ApproveRecipeQuality),
         dialog,

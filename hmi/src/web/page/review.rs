@@ -14,7 +14,8 @@ use mes_core::{
 use super::{
     batch::{Band, band, find, stream},
     deviations::{self, Line},
-    sign::{item_name, subject_text},
+    sign::subject_text,
+    signed_record::item_name,
     work::{Signed, signed, status_class},
 };
 use crate::web::form::At;

@@ -8,16 +8,19 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use mes_core::{
-    access::{Meaning, Rejection, Statement, Subject},
+    access::{Meaning, Rejection, Subject},
     batch::{Batch, BatchCommand},
     clock::Timestamp,
     engine::{Act, Command, View},
-    id::{BatchId, ItemId, PersonId, PhaseId, SignatureId},
+    id::{BatchId, PersonId, PhaseId, SignatureId},
     journal::Hash,
 };
 use serde::Deserialize;
 
-use super::batch::{Band, band, find, stream};
+use super::{
+    batch::{Band, band, find, stream},
+    signed_record::{RecordLine, lines},
+};
 use crate::web::form::{Asked, At, Filled};
 use crate::web::{
     AppState,
@@ -28,16 +31,6 @@ use crate::web::{
     session::Session,
     term,
 };
-
-/// One record under the statement, with the value it has now.
-struct RecordLine {
-    record: String,
-    name: String,
-    value: String,
-    detail: String,
-    version: u32,
-    hash: String,
-}
 
 #[derive(Template)]
 #[template(path = "sign.html")]
@@ -157,7 +150,7 @@ fn dialog_page(state: &AppState, session: &Session, id: &BatchId, mut dialog: Di
         Subject::ProductionReview | Subject::QualityReview => Some("sign-text-review"),
         _ => None,
     };
-    let records = statement.as_ref().map(|statement| lines(statement, batch, &dialog.subject, w)).unwrap_or_default();
+    let records = statement.as_ref().map(|statement| lines(statement, batch, w)).unwrap_or_default();
     // The disposition itself is entered by the person logged in, so nobody else can sign it here.
     let own_only = dialog.subject == Subject::Disposition;
     let meaning = w.t(term::meaning(dialog.meaning));
@@ -226,59 +219,6 @@ fn back(batch: &BatchId, subject: &Subject) -> String {
         Subject::ProductionReview | Subject::QualityReview | Subject::Disposition => format!("/batches/{batch}/review"),
         Subject::Issue | Subject::Recipe(..) => format!("/batches/{batch}"),
     }
-}
-
-fn lines(statement: &Statement, batch: &Batch, subject: &Subject, w: Words) -> Vec<RecordLine> {
-    let line = |reference: &mes_core::access::RecordRef| {
-        let last = reference.record.rsplit('/').next().unwrap_or_default();
-        let (name, value, detail) = shown(batch, &reference.record, last, subject, w);
-        RecordLine {
-            record: reference.record.clone(),
-            name,
-            value,
-            detail,
-            version: reference.version,
-            hash: reference.hash.short(),
-        }
-    };
-    statement.records.iter().map(line).collect()
-}
-
-/// Name and value of a record `BATCH/PHASE/ITEM`, and who recorded it.
-fn shown(batch: &Batch, record: &str, last: &str, _subject: &Subject, w: Words) -> (String, String, String) {
-    let mut parts = record.split('/').skip(1);
-    let phase: Option<PhaseId> = parts.next().and_then(|text| text.parse().ok());
-    let run = phase.as_ref().and_then(|phase| batch.phases.get(phase));
-    let recorded = last.parse::<ItemId>().ok().and_then(|id| run?.items.get(&id).map(|item| (id, item)));
-    match recorded {
-        Some((id, item)) => {
-            let name = item_name(batch, phase.as_ref(), &id, w);
-            let reason = item.reason.as_deref().map(|reason| format!(" · {reason}")).unwrap_or_default();
-            let verdict = w.t(term::verdict(item.verdict));
-            (name, item.value.shown(), format!("{verdict} · {}{reason}", item.at.shown()))
-        }
-        None => {
-            let name = phase.filter(|id| batch.phases.contains_key(id)).map(|id| phase_name(batch, &id, w));
-            (name.unwrap_or_default(), String::new(), String::new())
-        }
-    }
-}
-
-/// What an item is called: its parameter, its line of a checklist, its set-point.
-pub(crate) fn item_name(batch: &Batch, phase: Option<&PhaseId>, id: &ItemId, w: Words) -> String {
-    use mes_core::isa88::PhaseKind;
-    if let Some(parameter) = batch.issued.recipe.parameter(id) {
-        return w.b(&parameter.name).to_owned();
-    }
-    let phase = phase.and_then(|phase| batch.issued.recipe.phase(phase));
-    let named = match phase.map(|phase| &phase.kind) {
-        Some(PhaseKind::LineClearance { lines }) => lines.iter().find(|line| line.item == *id).map(|line| &line.text),
-        Some(PhaseKind::Set { points }) => points.iter().find(|point| point.item == *id).map(|point| &point.name),
-        Some(PhaseKind::IdentityCheck) => return w.t("identity-code"),
-        _ => None,
-    };
-    let watched = || phase?.watch.iter().find(|watch| watch.item == *id).map(|watch| &watch.name);
-    named.or_else(watched).map_or_else(|| id.to_string(), |name| w.b(name).to_owned())
 }
 
 /// What the dialog sends.

@@ -3,12 +3,13 @@
 
 use mes_core::{
     batch::{Batch, BatchEvent},
-    historian::SampleValue,
+    engine::cause_words,
     id::{ItemId, PhaseId},
+    isa88::TagRef,
 };
 
-use super::{deviations::cause, sign::item_name};
-use crate::web::{locale::Words, term};
+use super::{deviations::cause, signed_record::item_name};
+use crate::web::{locale::Words, term, wording};
 
 /// What an entry says, in columns.
 #[derive(Default)]
@@ -34,10 +35,6 @@ fn just(object: String, new: String, reason: String) -> Columns {
 
 fn text(text: &Option<String>) -> String {
     text.clone().unwrap_or_default()
-}
-
-fn value(value: &Option<SampleValue>) -> String {
-    value.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 /// An event's columns.
@@ -98,28 +95,32 @@ fn of_equipment(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
     let item = |id: &PhaseId, name: &ItemId| of_item(batch, id, name, w);
     match event {
         BatchEvent::WriteRequested { phase, item: id, tag, value, .. } => {
+            let value = wording::measured(batch, tag, Some(value), w);
             just(item(phase, id), format!("{tag} ← {value}"), String::new())
         }
         BatchEvent::WriteResolved { phase, item: id, outcome, .. } => Columns {
             object: item(phase, id),
-            old: value(&outcome.before),
-            new: format!("{} {}", value(&outcome.read_back), w.t(term::write(&outcome.result))),
+            old: wording::measured(batch, &outcome.tag, outcome.before.as_ref(), w),
+            new: {
+                let back = wording::measured(batch, &outcome.tag, outcome.read_back.as_ref(), w);
+                format!("{back} {}", w.t(term::write(&outcome.result)))
+            },
             reason: String::new(),
         },
         BatchEvent::ConditionMet { phase: id, evidence } => {
             let readings = evidence
                 .readings
                 .iter()
-                .map(|r| format!("{}={}", r.tag, r.value.as_ref().map(ToString::to_string).unwrap_or_default()));
-            just(
-                phase(id),
-                format!("{} · {}", evidence.expression, readings.collect::<Vec<_>>().join(", ")),
-                String::new(),
-            )
+                .map(|one| format!("{} = {}", one.tag, wording::measured(batch, &one.tag, one.value.as_ref(), w)));
+            let settings = |tag: &TagRef| wording::issued_tag(batch, tag);
+            let known = wording::condition(&evidence.expression, &batch.issued.recipe, &settings);
+            let words =
+                known.map_or_else(|| evidence.expression.clone(), |(_, clauses)| w.b(&clauses.words()).to_owned());
+            just(phase(id), format!("{words} · {}", readings.collect::<Vec<_>>().join(", ")), String::new())
         }
         BatchEvent::LimitReturned { phase, item: id, .. } => just(item(phase, id), String::new(), String::new()),
         BatchEvent::LinkChanged { equipment, state, cause, .. } => {
-            just(equipment.to_string(), w.t(term::link(state)), cause.clone())
+            just(equipment.to_string(), w.t(term::link(state)), w.b(&cause_words(cause)).to_owned())
         }
         _ => Columns::default(),
     }
@@ -139,7 +140,7 @@ fn of_judgement(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
             just(format!("{signature} · {}", of_phase(batch, id, w)), String::new(), text(why))
         }
         BatchEvent::DeviationOpened { deviation, cause: why, text: words, .. } => {
-            just(deviation.to_string(), cause(why, w), text(words))
+            just(deviation.to_string(), cause(why, batch, w), text(words))
         }
         BatchEvent::DeviationClassified { deviation, class, text: words } => {
             just(deviation.to_string(), w.t(term::class(*class)), text(words))

@@ -13,7 +13,10 @@ use mes_core::{
     tenant::Role,
 };
 
-use super::work_equipment::{Hold, Point, Wait, WatchRow, unsettled};
+use super::{
+    held::{HeldView, held},
+    work_equipment::{Hold, Point, Wait, WatchRow, unsettled},
+};
 use crate::web::{
     AppState,
     error::WebError,
@@ -151,10 +154,12 @@ pub(crate) struct Work {
     pub(crate) w: Words,
     batch: String,
     follow: bool,
+    /// The phase that a person chose to see; empty when the page follows the batch.
+    shown: String,
     phase: Option<PhaseView>,
     notice: Option<(String, String)>,
     candidates: Vec<Candidate>,
-    held: bool,
+    held: Option<HeldView>,
     running: bool,
     finish: bool,
     issue_sign: Option<SignLink>,
@@ -187,7 +192,7 @@ impl Work {
     /// The truth of the awaited condition in words, and as the page shows it; nothing when the phase awaits none.
     pub(crate) fn wait_now(&self) -> Result<Option<(String, String)>, WebError> {
         let Some(wait) = self.phase.as_ref().and_then(|phase| phase.wait.as_ref()) else { return Ok(None) };
-        Ok(Some((wait.truth.clone(), WaitNow { w: self.w, wait }.render()?)))
+        Ok(Some((wait.key(), WaitNow { w: self.w, wait }.render()?)))
     }
     fn draft_field(&self, form: &str, field: &str) -> String {
         self.draft.as_ref().filter(|draft| draft.form == form).map(|draft| draft.field(field)).unwrap_or_default()
@@ -244,10 +249,11 @@ pub(crate) fn work(
         w,
         batch: id.to_string(),
         follow: chosen.is_none(),
+        shown: chosen.map(|phase| phase.id.to_string()).unwrap_or_default(),
         phase,
         notice: general.map(|draft| (w.b(&draft.rejection.said).to_owned(), draft.rejection.rule.clone())),
         candidates: candidates(session, view, w),
-        held: batch.state == State::Held,
+        held: held(batch, view, now, w),
         running: in_execution && batch.state == State::Running,
         finish: in_execution && all_done && may(Action::CompleteExecution),
         issue_sign,
