@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::{
     app::App,
+    booking_number::BookingNumbers,
     credentials,
     demo::Demo,
     intake::{self, Wish},
@@ -33,6 +34,7 @@ pub struct FacilityDesk {
     demo: Option<Arc<Demo>>,
     ticks: watch::Receiver<u64>,
     quotes: credentials::PerMinute,
+    numbers: BookingNumbers,
 }
 
 impl FacilityDesk {
@@ -45,7 +47,13 @@ impl FacilityDesk {
                 tick.send_modify(|count| *count = count.wrapping_add(1));
             }
         });
-        Self { app, demo, ticks, quotes: credentials::PerMinute::new(QUOTES_PER_MINUTE_MAX) }
+        Self {
+            app,
+            demo,
+            ticks,
+            quotes: credentials::PerMinute::new(QUOTES_PER_MINUTE_MAX),
+            numbers: BookingNumbers::default(),
+        }
     }
 
     async fn decide(&self, input: Input) -> Result<Vec<EntryId>, Rejection> {
@@ -175,6 +183,11 @@ impl Desk for FacilityDesk {
     }
     fn new_id(&self, prefix: &str) -> String {
         crate::random::id(prefix)
+    }
+    fn next_booking(&self, scope: &Scope) -> String {
+        let view = self.app.writer.view();
+        let known = view.bookings.keys().map(|booking| booking.as_str());
+        self.numbers.next(scope.tenant.as_ref(), known)
     }
     fn terminal(&self, _client: &str, host: &str) -> Option<TerminalId> {
         // A terminal is addressed by its own name: hmi-1.catapult.example, or hmi-1.localhost.

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+mod booking_number;
 pub mod checkpointing;
 pub mod cli;
 pub mod config;

@@ -6,6 +6,7 @@
 use mes_core::{
     access::{Meaning, Subject},
     batch::{Batch, BatchCommand, DeviationClass, Entered, Lifecycle, PhaseStatus},
+    clock::Timestamp,
     id::{DeviationId, ItemId, PersonId, PhaseId},
     isa88::{Parameter, Phase, PhaseKind, RecordItem, SignOff, State},
     quantity::round,
@@ -67,11 +68,18 @@ pub fn team(manufacturer: Manufacturer) -> Result<Team, mes_core::id::IdError> {
     })
 }
 
+/// A held batch stays held for at least this long, in milliseconds of facility time (an hour; a minute at 60×).
+const HELD_AT_LEAST_MS: i64 = 3_600_000;
+
 /// What the colleagues do next about a batch, if anything.
-pub(crate) fn next_act(batch: &Batch, team: &Team, script: &Script) -> Option<NextAct> {
+pub(crate) fn next_act(batch: &Batch, team: &Team, script: &Script, now: Timestamp) -> Option<NextAct> {
     match batch.lifecycle {
         Lifecycle::Issued | Lifecycle::InExecution => {
             if batch.state == State::Held {
+                // Time for a viewer to see why it is held, and who may restart it.
+                if batch.held.as_ref().is_some_and(|held| now.since_ms(held.since) < HELD_AT_LEAST_MS) {
+                    return None;
+                }
                 let reason = "原因を確認し、処置を終えた (cause checked and dealt with)".to_owned();
                 return open_deviation(batch, team)
                     .or_else(|| Some(NextAct::Command(team.supervisor.clone(), BatchCommand::Restart { reason })));

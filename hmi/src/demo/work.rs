@@ -78,7 +78,7 @@ impl Cast {
             terminal: None,
             session,
             auth: AuthMethod::Password,
-            client: "scripted colleague".to_owned(),
+            client: "台本どおりの同僚 / scripted colleague".to_owned(),
             language: known.map_or(Language::Ja, |known| known.language),
         })
     }
@@ -175,7 +175,7 @@ impl Cast {
     /// What the colleagues do next about a batch. True when somebody acted.
     async fn work_on(&self, id: &BatchId, batch: &Batch, script: &Script) -> Result<bool, CastError> {
         let team = team(batch.issued.agreement.manufacturer).map_err(|error| CastError::Script(error.to_string()))?;
-        match next_act(batch, &team, script) {
+        match next_act(batch, &team, script, self.view().now) {
             None => Ok(false),
             Some(NextAct::Command(person, command)) => {
                 self.act(&person, Command::Batch { batch: id.clone(), command }).await.map(|()| true)

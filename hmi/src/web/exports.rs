@@ -132,6 +132,13 @@ impl Exports {
         Ok(())
     }
 
+    /// The person's newest export of a batch, for whoever comes back to the page.
+    pub(crate) fn latest(&self, person: &PersonId, batch: &BatchId) -> Option<String> {
+        let rows = self.locked();
+        let own = rows.iter().filter(|(_, row)| row.person == *person && row.batch == *batch);
+        own.max_by_key(|(_, row)| row.began).map(|(id, _)| id.clone())
+    }
+
     /// How far an export is; nothing for anybody but the person who asked for it.
     pub(crate) fn find(&self, id: &str, person: &PersonId, batch: &BatchId) -> Option<Export> {
         let rows = self.locked();

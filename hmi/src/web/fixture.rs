@@ -145,6 +145,11 @@ impl Story {
         self.keep(event, (person, role));
         self
     }
+    /// The same at the moment of the event before: what one decision brings about.
+    pub(super) fn and(&mut self, event: BatchEvent, by: (&str, Role)) -> &mut Self {
+        self.now = self.now.plus_s(-60);
+        self.then(event, by)
+    }
     /// Starts the batch and completes all phases before one; then starts that one.
     pub(super) fn up_to(mut self, phase: &str) -> Self {
         let op = ("sato", Role::Op);
@@ -346,6 +351,9 @@ impl Desk for TestDesk {
         let mut ids = self.ids.lock().unwrap();
         *ids += 1;
         format!("{prefix}-{}", *ids)
+    }
+    fn next_booking(&self, _scope: &Scope) -> String {
+        self.new_id("BKG")
     }
     fn terminal(&self, _client: &str, host: &str) -> Option<TerminalId> {
         host.starts_with("operator.").then(|| id("HMI-1"))

@@ -169,3 +169,5 @@ pub fn router(state: AppState) -> Router {
 mod fixture;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_work;

@@ -107,6 +107,8 @@ pub trait Desk: Send + Sync {
     fn now(&self) -> Timestamp;
     /// A new random id that begins with `prefix` and a hyphen; never the same twice.
     fn new_id(&self, prefix: &str) -> String;
+    /// The next number of a tenant's bookings, e.g. `BKG-A-0012`; a person without a tenant gets one of the facility's.
+    fn next_booking(&self, scope: &Scope) -> String;
     /// The known terminal at a client address or host name, if any.
     fn terminal(&self, client: &str, host: &str) -> Option<TerminalId>;
     /// Whether policies let a person do this at all, so that a page can leave away what cannot be done.

@@ -27,17 +27,17 @@ use super::{
 const JA: &str = include_str!("../../locales/ja.ftl");
 const EN: &str = include_str!("../../locales/en.ftl");
 
-struct Browser {
+pub(super) struct Browser {
     app: Router,
-    desk: Arc<TestDesk>,
+    pub(super) desk: Arc<TestDesk>,
     cookies: Vec<String>,
 }
 
-struct Answer {
-    status: StatusCode,
-    location: String,
-    body: String,
-    headers: axum::http::HeaderMap,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) location: String,
+    pub(super) body: String,
+    pub(super) headers: axum::http::HeaderMap,
 }
 
 impl Browser {
@@ -45,7 +45,7 @@ impl Browser {
         let shared: Arc<dyn super::port::Desk> = Arc::<TestDesk>::clone(&desk);
         Self { app: router(AppState::new(shared, false)), desk, cookies: Vec::new() }
     }
-    async fn of(desk: Arc<TestDesk>, person: &str, language: &str) -> Self {
+    pub(super) async fn of(desk: Arc<TestDesk>, person: &str, language: &str) -> Self {
         let mut browser = Self::new(desk);
         let answer = browser.post("/login", &format!("person={person}&password={}", PASSWORD.replace(' ', "+"))).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
@@ -69,11 +69,11 @@ impl Browser {
             .header("host", "operator.localhost")
             .header("cookie", self.cookies.join("; "))
     }
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
         let request = self.request("GET", path).body(Body::empty()).unwrap();
         read(self.send(request).await).await
     }
-    async fn post(&mut self, path: &str, form: &str) -> Answer {
+    pub(super) async fn post(&mut self, path: &str, form: &str) -> Answer {
         let kind = "application/x-www-form-urlencoded";
         let request =
             self.request("POST", path).header("content-type", kind).body(Body::from(form.to_owned())).unwrap();
@@ -104,7 +104,7 @@ fn at_review() -> Story {
     story
 }
 
-fn encoded(subject: &Subject, meaning: Meaning) -> String {
+pub(super) fn encoded(subject: &Subject, meaning: Meaning) -> String {
     super::page::sign::subject_text(subject, meaning)
 }
 

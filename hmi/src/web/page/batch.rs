@@ -5,7 +5,7 @@ use axum::{extract::State, http::StatusCode, response::Response};
 use mes_core::{
     access::Action,
     batch::{Batch, PhaseStatus},
-    engine::{LinkState, View},
+    engine::{LinkState, View, cause_words},
     id::{BatchId, PhaseId},
 };
 use serde::Deserialize;
@@ -41,8 +41,17 @@ struct Device {
     id: String,
     name: String,
     link: String,
+    /// Why it is not online, and where it is looked for; empty while it is.
+    cause: String,
     online: bool,
     values: Vec<LiveValue>,
+}
+
+/// The link of a device, and why it is not there when it is not.
+#[derive(Template)]
+#[template(path = "batch_link.html")]
+struct LinkNow<'a> {
+    device: &'a Device,
 }
 
 /// Identity band, fixed on top of every page of a batch (HMI-11).
@@ -134,14 +143,18 @@ fn outline(batch: &Batch, shown: Option<&PhaseId>, w: Words) -> Outline {
 fn devices(state: &AppState, view: &View, batch: &Batch, w: Words) -> Devices {
     let now = state.desk.now();
     let devices = batch.issued.equipment.iter().map(|(role, equipment)| {
-        let link = view.links.get(&equipment.id).map(|link| &link.state);
+        let known = view.links.get(&equipment.id);
+        let link = known.map(|link| &link.state);
+        let online = link == Some(&LinkState::Online);
+        let why = known.filter(|_| !online).map(|link| w.b(&cause_words(&link.cause)).to_owned());
         let tag = |name: &mes_core::id::TagName| mes_core::id::TagId::new(equipment.id.clone(), name.clone());
         Device {
             role: w.b(&wording::role(&batch.issued.recipe, role)).to_owned(),
             id: equipment.id.to_string(),
             name: w.b(&equipment.name).to_owned(),
             link: w.t(link.map_or("link-unknown", term::link)),
-            online: link == Some(&LinkState::Online),
+            cause: why.map(|why| format!("{why} · {}", equipment.link.address)).unwrap_or_default(),
+            online,
             values: equipment.tags.iter().map(|t| live(view, &tag(&t.name), None, now, w)).collect(),
         }
     });
@@ -263,10 +276,11 @@ pub(crate) fn fragments(
 
 fn equipment_fragments(devices: &Devices, fragments: &mut Vec<Fragment>) -> Result<(), WebError> {
     for device in &devices.devices {
-        let mark = if device.online { "●" } else { "▲" };
-        let class = if device.online { "ok" } else { "warning" };
-        let link = format!("<span class=\"{class}\"><span aria-hidden=\"true\">{mark}</span> {}</span>", device.link);
-        fragments.push(Fragment::new(format!("[data-link=\"{}\"]", device.id), "innerHTML", link));
+        fragments.push(Fragment::new(
+            format!("[data-link=\"{}\"]", device.id),
+            "innerHTML",
+            LinkNow { device }.render()?,
+        ));
         for value in &device.values {
             let target = format!("[data-tag=\"{}\"]", value.tag);
             fragments.push(Fragment::new(target, "innerHTML", value.html()?).keyed(value.key()));

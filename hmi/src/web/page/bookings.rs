@@ -222,7 +222,7 @@ pub(crate) async fn quote(
     session: Session,
     Filled(asked): Filled<QuoteForm>,
 ) -> Result<Response, WebError> {
-    let booking: BookingId = form::id(&state.desk.new_id("BKG"))?;
+    let booking: BookingId = form::id(&state.desk.next_booking(&session.scope))?;
     let mut shown = Shown { recipe: asked.recipe.clone(), ..Shown::default() };
     (shown.earliest, shown.latest) = (Some(asked.earliest.clone()), Some(asked.latest.clone()));
     let request = match request(&asked, booking.clone()) {

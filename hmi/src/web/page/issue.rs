@@ -10,8 +10,8 @@ use mes_core::{
     access::{Meaning, Rejection, Subject},
     batch::{BatchCommand, IssueOrder},
     booking::Booking,
-    engine::{Act, Command, View},
-    id::{BatchId, BookingId},
+    engine::{Act, Command, MasterRecipe, View},
+    id::{BatchId, BookingId, EquipmentRole},
 };
 use serde::Deserialize;
 
@@ -24,6 +24,7 @@ use crate::web::{
     frame::{Frame, page},
     locale::Words,
     session::Session,
+    wording,
 };
 
 #[derive(Template)]
@@ -55,6 +56,10 @@ fn booked<'a>(view: &'a View, id: &BookingId) -> Result<&'a Booking, WebError> {
     view.bookings.get(id).ok_or(WebError::NotFound)
 }
 
+fn role_name(recipe: Option<&MasterRecipe>, role: &EquipmentRole, w: Words) -> String {
+    recipe.map_or_else(|| role.to_string(), |known| w.b(&wording::role(&known.body, role)).to_owned())
+}
+
 /// The next number for a product's batches, as a proposal; whether it is free is decided at the issue.
 fn proposal(view: &View, booking: &Booking) -> String {
     let known = view.batches.values().filter(|batch| batch.issued.recipe.header.product == booking.product).count();
@@ -84,7 +89,12 @@ fn issue_page(
         product: recipe.map_or_else(|| booking.product.to_string(), |r| w.b(&r.body.header.product_name).to_owned()),
         recipe: format!("{} v{}", booking.recipe, booking.version),
         suite: booking.window.suite.to_string(),
-        equipment: booking.window.equipment.iter().map(|(role, id)| (role.to_string(), id.to_string())).collect(),
+        equipment: booking
+            .window
+            .equipment
+            .iter()
+            .map(|(role, id)| (role_name(recipe, role, w), id.to_string()))
+            .collect(),
         from: booking.window.from.shown(),
         until: booking.window.until.shown(),
         sent: sent.unwrap_or(Sent { batch: number.clone(), lot: number, coi: String::new() }),

@@ -129,6 +129,7 @@ fn record_page(
     let batch = find(&view, id)?;
     let issued = &batch.issued;
     let status = refusal.as_ref().map_or(StatusCode::OK, status_of);
+    let export = export.map(str::to_owned).or_else(|| state.exports.latest(&session.scope.person, id));
     let facts = vec![
         (w.t("facility"), w.b(&issued.facility.name).to_owned()),
         (w.t("permit"), issued.agreement.permit.clone()),
@@ -149,11 +150,11 @@ fn record_page(
     ];
     let content = RecordPage {
         w,
-        frame: Frame::of(state, session, &view, w.t("tab-record")).live(match export {
+        frame: Frame::of(state, session, &view, w.t("tab-record")).live(match &export {
             Some(export) => format!("{}&export={}", stream(id, "record"), encoded(export)),
             None => stream(id, "record"),
         }),
-        export: export.map(|export| export_view(state, session, id, export)),
+        export: export.map(|export| export_view(state, session, id, &export)),
         band: band(state, session, &view, batch, "record"),
         batch: id.to_string(),
         may_export: state.desk.may(&session.scope, Action::Export, Some(id)),

@@ -174,8 +174,10 @@ fn blocking(batch: &Batch, w: Words) -> Vec<String> {
         reasons.push(w.t1("block-deviations", "list", open.join(", ")));
     }
     for (phase, run) in batch.phases.iter().filter(|(_, run)| !run.unverified.is_empty()) {
-        let items: Vec<&str> = run.unverified.iter().map(mes_core::id::ItemId::as_str).collect();
-        reasons.push(w.t2("block-unverified", ("phase", phase), ("items", items.join(", "))));
+        let items: Vec<String> = run.unverified.iter().map(|item| item_name(batch, Some(phase), item, w)).collect();
+        let name =
+            batch.issued.recipe.phase(phase).map_or_else(|| phase.to_string(), |known| w.b(&known.name).to_owned());
+        reasons.push(w.t2("block-unverified", ("phase", name), ("items", items.join(w.t("list-comma").as_str()))));
     }
     let past_execution = batch.lifecycle >= Lifecycle::ExecutionComplete && batch.disposed_at.is_none();
     if past_execution && batch.audit_reviewed.as_ref().is_none_or(|(up_to, _)| *up_to < batch.last_act_seq) {

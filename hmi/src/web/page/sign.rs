@@ -196,7 +196,8 @@ fn phase_name(batch: &Batch, phase: &PhaseId, w: Words) -> String {
     batch.issued.recipe.phase(phase).map_or_else(|| phase.to_string(), |phase| w.b(&phase.name).to_owned())
 }
 
-fn about(batch: &Batch, subject: &Subject, w: Words) -> String {
+/// What a signature is about, in words.
+pub(crate) fn about(batch: &Batch, subject: &Subject, w: Words) -> String {
     match subject {
         Subject::Phase(phase) => w.t1("subject-phase", "name", phase_name(batch, phase, w)),
         Subject::Corrections(phase) => w.t1("subject-corrections", "name", phase_name(batch, phase, w)),

@@ -2,13 +2,13 @@
 //! its arm; none is left out by a catch-all.
 
 use mes_core::{
-    batch::{Batch, BatchEvent},
+    batch::{Batch, BatchEvent, ItemValue},
     engine::cause_words,
     id::{ItemId, PhaseId},
     isa88::TagRef,
 };
 
-use super::{deviations::cause, signed_record::item_name};
+use super::{deviations::cause, sign::about, signed_record::item_name};
 use crate::web::{locale::Words, term, wording};
 
 /// What an entry says, in columns.
@@ -51,7 +51,11 @@ pub(crate) fn columns(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
             just(phase(id), String::new(), String::new())
         }
         BatchEvent::ItemRecorded { phase, item: id, value, verdict, text: reason, .. } => {
-            just(item(phase, id), format!("{} · {}", value.shown(), w.t(term::verdict(*verdict))), text(reason))
+            let new = match value {
+                ItemValue::Confirmed => w.t("confirmed"),
+                value => format!("{} · {}", value.shown(), w.t(term::verdict(*verdict))),
+            };
+            just(item(phase, id), new, text(reason))
         }
         BatchEvent::ItemCorrected { phase, item: id, version, old, value, text: reason, .. } => Columns {
             object: format!("{} v{version}", item(phase, id)),
@@ -131,8 +135,8 @@ fn of_judgement(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
         BatchEvent::Signed { signature, text: words } => {
             let meaning = w.t(term::meaning(signature.statement.meaning));
             just(
-                format!("{}", signature.id),
-                format!("{meaning} · {} · {}", signature.name, signature.statement_hash.short()),
+                about(batch, &signature.subject, w),
+                format!("{meaning} · {} · {} · {}", signature.name, signature.statement_hash.short(), signature.id),
                 text(words),
             )
         }

@@ -15,6 +15,7 @@ use mes_core::{
 
 use super::{
     held::{HeldView, held},
+    signed_record::item_name,
     work_equipment::{Hold, Point, Wait, WatchRow, unsettled},
 };
 use crate::web::{
@@ -311,8 +312,12 @@ pub(crate) fn signed(batch: &Batch, w: Words, about: impl Fn(&Subject) -> bool) 
             at: signature.at.shown_signed(),
             status: match status {
                 SignatureStatus::SupersededFor(items) => {
-                    let items: Vec<&str> = items.iter().map(ItemId::as_str).collect();
-                    w.t1("signature-superseded-for", "items", items.join(", "))
+                    let phase = match &signature.subject {
+                        Subject::Phase(id) | Subject::Corrections(id) | Subject::Items(id, _) => Some(id),
+                        _ => None,
+                    };
+                    let items: Vec<String> = items.iter().map(|item| item_name(batch, phase, item, w)).collect();
+                    w.t1("signature-superseded-for", "items", items.join(w.t("list-comma").as_str()))
                 }
                 other => w.t(term::signature(other)),
             },
@@ -478,7 +483,11 @@ impl Builder<'_> {
                 ItemValue::ConditionMet => w.t("condition-met"),
                 other => other.shown(),
             },
-            verdict: w.t(term::verdict(item.verdict)),
+            verdict: match &item.value {
+                // A confirmation is not judged against a range.
+                ItemValue::Confirmed | ItemValue::ConditionMet => String::new(),
+                ItemValue::Quantity(_) | ItemValue::Code(_) => w.t(term::verdict(item.verdict)),
+            },
             verdict_class: verdict_class(item.verdict),
             source,
             who: by(&item.performer),

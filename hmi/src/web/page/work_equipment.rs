@@ -110,7 +110,10 @@ impl Builder<'_> {
             Some((_, clauses)) if clauses.parts.len() > 1 => w.t(if clauses.all { "wait-all" } else { "wait-any" }),
             _ => String::new(),
         };
-        let parts = known.iter().flat_map(|(_, clauses)| &clauses.parts).map(|part| self.part(part, &values));
+        let parts = known
+            .iter()
+            .flat_map(|(_, clauses)| &clauses.parts)
+            .map(|part| self.part(part, &values, run.condition_met));
         Wait {
             expression: condition.to_owned(),
             joined,
@@ -124,9 +127,10 @@ impl Builder<'_> {
         }
     }
 
-    fn part(&self, part: &Clause, values: &BTreeMap<TagRef, Option<f64>>) -> Part {
-        let (key, truth_class) = truth_words(false, part.holds(values).ok().flatten());
-        let tags = part.tags.iter().filter_map(|tag| tag_of(self.batch, &tag.role, &tag.tag));
+    /// A part as it is now; once the whole condition was met, what the values are now says nothing of it.
+    fn part(&self, part: &Clause, values: &BTreeMap<TagRef, Option<f64>>, met: bool) -> Part {
+        let (key, truth_class) = truth_words(met, part.holds(values).ok().flatten());
+        let tags = part.tags.iter().filter(|_| !met).filter_map(|tag| tag_of(self.batch, &tag.role, &tag.tag));
         Part {
             words: self.w.b(&part.words).to_owned(),
             truth: self.w.t(key),
