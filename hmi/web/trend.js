@@ -22,6 +22,7 @@ async function draw() {
   const options = {
     width: chart.clientWidth - 16,
     height: 340,
+    padding: [null, 70, null, null],
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Asia/Tokyo"),
     series: [{ label: chart.dataset.time, value: (_, seconds) => (seconds == null ? "" : shown(seconds)) }, { label: `${title} ${unit}`, stroke: ink, width: 1.5, points: { show: times.length < 200 } }],
     axes: [{ ...axis, values: (_, splits) => splits.map(shown), space: 130 }, axis],
