@@ -503,3 +503,4 @@ export-under-way = Under way for { $time }. You may go on elsewhere and come bac
 export-took = made in { $time }
 export-gone = This file is no longer kept. Export it again.
 size-kb = { $n } kB
+system-set = The system ({ $set })

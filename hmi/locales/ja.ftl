@@ -503,3 +503,4 @@ export-under-way = { $time }経過。ほかの画面に移っても続きます�
 export-took = 作成時間 { $time }
 export-gone = このファイルはもう保管されていません。もう一度出力してください。
 size-kb = { $n } kB
+system-set = システム({ $set })

@@ -144,19 +144,21 @@ fn refusal(ja: &str, en: &str) -> NoOffer {
 }
 
 fn tenant_words(reasons: &[TenantReason]) -> Bilingual {
-    let hours = |slots: Slot| (slots * SLOT_MIN).div_euclid(60);
+    // Needed is rounded up; what the dates leave begins at the next slot, so up to one slot of what was asked for is not lost.
+    let needed_h = |slots: Slot| (slots * SLOT_MIN + 59).div_euclid(60);
+    let hours = |slots: Slot| ((slots + 1) * SLOT_MIN).div_euclid(60);
     let sentences: Vec<(String, String)> = reasons
         .iter()
         .map(|reason| match reason {
             TenantReason::TooLittleTime { needed, available } => (
                 format!(
                     "工程に約{}時間必要ですが、ご希望の期間は{}時間です。期間を延ばしてください。",
-                    hours(*needed),
+                    needed_h(*needed),
                     hours(*available)
                 ),
                 format!(
                     "The procedure needs about {} h, your dates leave {} h. Widen the dates.",
-                    hours(*needed),
+                    needed_h(*needed),
                     hours(*available)
                 ),
             ),
@@ -208,6 +210,8 @@ fn problem(view: &View, time: &Translation) -> ProblemSpec {
         now: 0,
         week_phase: 0,
         cost_scale: 100,
+        airlocks: Vec::new(),
+        unions: Vec::new(),
         tenants: facility
             .tenants
             .keys()
@@ -435,6 +439,7 @@ fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &F
             first: 0,
             last,
             shared: false,
+            same_suite_as: None,
         }],
         equipment_holds: holds_in(suite),
     };

@@ -171,7 +171,7 @@ fn row(entry: &Entry, batch: &Batch, up_to: u64, w: Words) -> Row {
         seq: envelope.stream_seq,
         entry: entry.id().to_string(),
         time: envelope.time.shown().replace(" JST", &format!(".{:03} JST", envelope.time.as_ms().rem_euclid(1000))),
-        who: who.as_ref().map_or_else(|| w.t("withheld"), |who| actor(&who.actor)),
+        who: who.as_ref().map_or_else(|| w.t("withheld"), |who| actor(&who.actor, w)),
         role: who.as_ref().map(|who| role(&who.actor, w)).unwrap_or_default(),
         place: who.as_ref().map(place).unwrap_or_default(),
         action: action.unwrap_or_else(|| envelope.event_type.clone()),
@@ -185,10 +185,10 @@ fn row(entry: &Entry, batch: &Batch, up_to: u64, w: Words) -> Row {
     }
 }
 
-fn actor(actor: &Actor) -> String {
+fn actor(actor: &Actor, w: Words) -> String {
     match actor {
         Actor::Person { id, name, .. } => format!("{name} [{id}]"),
-        Actor::System { set } => format!("system:{set}"),
+        Actor::System { set } => w.t1("system-set", "set", set),
     }
 }
 
