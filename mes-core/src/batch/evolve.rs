@@ -171,8 +171,9 @@ impl Batch {
             Some(Command::Start) => self.lifecycle = Lifecycle::InExecution,
             // The system holds in the decision that opens the deviation: the last one, at the same moment.
             Some(Command::Hold) => {
-                let opened = self.deviations.iter().filter(|(_, known)| text.is_none() && known.opened_at == meta.at);
-                let deviation = opened.last().map(|(id, _)| id.clone());
+                let mut opened =
+                    self.deviations.iter().filter(|(_, known)| text.is_none() && known.opened_at == meta.at);
+                let deviation = opened.next_back().map(|(id, _)| id.clone());
                 let by = meta.person().filter(|_| deviation.is_none());
                 self.held = Some(Held { since: meta.at, by, reason: text.cloned(), deviation });
             }
