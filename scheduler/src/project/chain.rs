@@ -5,13 +5,14 @@ use fastrand::Rng;
 
 use super::bounds::{Lit, Reason};
 use super::engine::Conclusion;
+use super::evolve::Evolution;
 use super::model::{Project, ProjectPlan};
 use super::relax;
 use super::search::{Limit, Search, Verdict};
 use crate::chains::Chain;
 use crate::stop::{Progress, Stop};
 
-/// Elementary operations in a step, about a tenth of a millisecond.
+/// Elementary operations in a step, about a twentieth of a millisecond.
 const STEP: u64 = 8_000;
 /// Conflicts spent on one relaxed plan.
 const CONFLICTS: u64 = 200;
@@ -47,6 +48,8 @@ pub(super) struct ProjectChain<'a> {
     pub(super) is_complete: bool,
     rng: Rng,
     share: f64,
+    /// Where precedence is plain, orders to breed.
+    evolution: Option<Evolution>,
     /// How much earlier than the best the prover aims to end.
     stride: i32,
     turns: u64,
@@ -65,6 +68,7 @@ impl<'a> ProjectChain<'a> {
         let least = search.end_least();
         let rng = Rng::with_seed(seed);
         let (best, share) = (None, 0.25);
+        let evolution = if role == Role::Improve { Evolution::of(project) } else { None };
         Self {
             project,
             role,
@@ -74,6 +78,7 @@ impl<'a> ProjectChain<'a> {
             is_complete: false,
             rng,
             share,
+            evolution,
             stride: 1,
             turns: 0,
             steps: 0,
@@ -91,6 +96,9 @@ impl<'a> ProjectChain<'a> {
     fn accept(&mut self, best: Best) {
         self.search.guide = Some(self.search.network.values(&best.plan, best.end, &self.search.engine));
         self.is_complete |= !self.search.end_by(best.end - 1);
+        if let Some(evolution) = &mut self.evolution {
+            evolution.learn(&best.plan, best.end);
+        }
         self.best = Some(best);
     }
 
@@ -170,6 +178,18 @@ impl<'a> ProjectChain<'a> {
         self.raise_least();
     }
 
+    /// Breeds orders up to so much work.
+    fn breed(&mut self, limit: Limit) {
+        while !self.is_complete && self.search.engine.work < limit.work && !(limit.asked)() {
+            let (Some(evolution), Some(best)) = (&mut self.evolution, &self.best) else { return };
+            if let Some((end, plan)) = evolution.breed(best.end, &mut self.rng, &mut self.search.engine.work) {
+                self.accept(Best { end, plan });
+                self.raise_least();
+                self.tell();
+            }
+        }
+    }
+
     /// Looks for plans with what is kept, each better than the one before, and aims further after
     /// each.
     fn descend(&mut self, limit: Limit) -> (Option<Best>, Verdict) {
@@ -201,6 +221,7 @@ impl Chain for ProjectChain<'_> {
         let limit = Limit { work, conflicts: u64::MAX, asked: stop.asked };
         self.turns += 1;
         match (self.role, &self.best) {
+            (Role::Improve, Some(_)) if self.evolution.is_some() && !self.turns.is_multiple_of(3) => self.breed(limit),
             (Role::Improve, Some(_)) => {
                 while !self.is_complete && self.search.engine.work < work && !(stop.asked)() {
                     self.search.engine.work += STEP / 8;

@@ -8,6 +8,7 @@ mod clauses;
 mod closure;
 mod cumulative;
 mod engine;
+mod evolve;
 mod learn;
 mod model;
 mod network;

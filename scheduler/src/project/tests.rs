@@ -32,6 +32,19 @@ fn small() -> impl Strategy<Value = Project> {
     )
 }
 
+/// The same with one mode each and plain precedence only.
+fn plain(project: &Project) -> Project {
+    let mut spec = project.spec().clone();
+    for activity in &mut spec.activities {
+        activity.modes.truncate(1);
+    }
+    for lag in &mut spec.lags {
+        (lag.from, lag.to) = (lag.from.min(lag.to), lag.from.max(lag.to));
+        (lag.after, lag.least) = (LagFrom::End, lag.least.max(0));
+    }
+    Project::new(spec).unwrap()
+}
+
 /// The least end of all plans, by trying every mode and start; past the horizon as well.
 fn by_trying(project: &Project) -> Option<i64> {
     fn lags_hold(project: &Project, plan: &ProjectPlan) -> bool {
@@ -102,7 +115,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_complete_search_agrees_with_trying_everything(project in small(), seed in 0u64..4) {
+    fn a_complete_search_agrees_with_trying_everything(project in small(), is_plain in any::<bool>(), seed in 0u64..4) {
+        let project = if is_plain { plain(&project) } else { project };
         let outcome = solve_project(&project, &Params::default(), seed, Stop::after(20_000));
         let best = by_trying(&project);
         prop_assert_eq!(outcome.objective, best);
@@ -134,6 +148,28 @@ proptest! {
             prop_assert!(one.lower_bound <= one.objective);
         }
     }
+}
+
+#[test]
+fn plain_precedence_is_bred_into_legal_plans() {
+    for seed in 0..8 {
+        let mut spec = grid(5, 6, seed, false).spec().clone();
+        spec.lags.retain(|lag| lag.after == LagFrom::End);
+        let project = Project::new(spec).unwrap();
+        let mut evolution = super::evolve::Evolution::of(&project).unwrap();
+        let (mut rng, mut work, mut last) = (fastrand::Rng::with_seed(seed), 0, i32::MAX);
+        for _ in 0..200 {
+            if let Some((end, plan)) = evolution.breed(last, &mut rng, &mut work) {
+                assert_eq!(check_project(&project, &plan), vec![]);
+                assert_eq!(project_end(&project, &plan), Some(end.into()));
+                assert!(end < last);
+                last = end;
+            }
+        }
+        let best = solve_project(&project, &Params::default(), seed, Stop::after(2000));
+        assert!(i64::from(last) >= best.lower_bound.unwrap() && work > 0);
+    }
+    assert!(super::evolve::Evolution::of(&grid(2, 2, 1, true)).is_none());
 }
 
 #[test]
