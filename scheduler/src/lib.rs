@@ -5,6 +5,7 @@ mod build;
 mod chains;
 mod check;
 mod cost;
+mod gantt;
 mod generate;
 mod holding;
 mod index;
@@ -17,7 +18,6 @@ mod profile;
 mod project;
 mod quote;
 mod read;
-mod refusal;
 mod search;
 mod shop;
 mod spec;
@@ -26,10 +26,9 @@ mod suite_line;
 mod timing;
 mod validate;
 mod violation;
+mod when;
 mod working;
-pub use generate::{FacilitySize, generate};
 pub use index::{AirlockIx, BatchIx, FamilyIx, OccupancyIx, PoolIx, RouteIx, SuiteIx, TenantIx};
-pub use people::{PeopleError, PersonSpec, pools_of_people};
 pub use plan::{NamedPlacement, NamedPlan, Objective, Placement, Plan, PlanError};
 pub use problem::{
     Activity, Airlock, Batch, Booking, Changeover, Commitment, EquipmentHold, Fitness, Problem, Route, Suite,
@@ -39,12 +38,13 @@ pub use project::{
     LagFrom, Project, ProjectActivity, ProjectError, ProjectLag, ProjectMode, ProjectOutcome, ProjectPlan, ProjectSpec,
     ProjectTextError, ProjectViolation, check_project, project_end, read_psplib, read_rcp, read_sch, solve_project,
 };
-pub use quote::{Answer, CommitError, Committed, Offer, Offers, Request, StartGrid, TenantOffer, quote};
-pub use read::facility::{FacilityError, read_facility, read_solution, write_solution};
+pub use quote::{
+    Answer, CapacityKind, Cause, Change, CommitError, Committed, Gap, Offer, Offers, Refusal, Remedy, Request,
+    Resource, RouteRefusal, Shortage, StartGrid, TenantAnswer, TenantOffer, TenantReason, quote, quote_for_tenant,
+};
+pub use read::facility::{FacilityError, read_facility, read_request, read_solution, write_solution};
 pub use read::facility2::{Facility2Error, read_facility2, read_plan, write_facility2, write_plan};
 pub use read::job_shop::{JobShopError, read_job_shop};
-pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};
-pub use search::{Outcome, improve, solve};
 pub use shop::{
     Shop, ShopError, ShopMode, ShopOutcome, ShopPlan, ShopSpec, ShopViolation, check_shop, recount_shop, solve_shop,
 };
@@ -53,7 +53,8 @@ pub use spec::{
     CommitmentSpec, DemandSpec, EquipmentHoldSpec, FitnessSpec, Grade, Pool, PoolKind, ProblemSpec, Reduction,
     ReservationSpec, RouteSpec, Slot, SuiteHoldSpec, SuiteSpec, TenantSpec, UnionSpec, WeeklyShift, Window,
 };
-pub use validate::{Fault, ProblemError};
-pub use violation::Violation;
-pub use {anchor::Anchor, bound::lower_bound, stop::Params, stop::Progress, stop::Stop};
+pub use {anchor::Anchor, bound::lower_bound, search::Outcome, search::improve, search::solve};
 pub use {build::Draft, build::build, check::check, check::recount};
+pub use {gantt::GanttView, gantt::GanttWords, gantt::gantt, generate::FacilitySize, generate::generate};
+pub use {people::PeopleError, people::PersonSpec, people::pools_of_people};
+pub use {stop::Params, stop::Progress, stop::Stop, validate::Fault, validate::ProblemError, violation::Violation};

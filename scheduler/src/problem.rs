@@ -351,6 +351,12 @@ impl Problem {
         self.now
     }
 
+    /// Slots that had passed since Monday 00:00 when slot 0 began.
+    #[must_use]
+    pub const fn week_phase(&self) -> Slot {
+        self.week_phase
+    }
+
     /// The objective is `cost_scale × cost + last end`.
     #[must_use]
     pub const fn cost_scale(&self) -> i64 {

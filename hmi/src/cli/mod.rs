@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod facility;
 mod recipe;
+mod schedule;
 mod serve;
 mod simulate;
 mod user;
@@ -42,6 +43,8 @@ enum Command {
     Export(export::Export),
     /// Verify evidence packages, with no server and no secret
     Verify(verify::Verify),
+    /// Plan, quote, replan and draw from files, without a facility
+    Schedule(schedule::Schedule),
     /// Set a person's password
     User(user::User),
 }
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
             Command::Recipe(command) => command.run(),
             Command::Export(command) => block_on(command.run()),
             Command::Verify(command) => command.run(),
+            Command::Schedule(command) => command.run(),
             Command::User(command) => block_on(command.run()),
         }
     };

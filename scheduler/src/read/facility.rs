@@ -219,6 +219,15 @@ fn suite(item: Suite) -> SuiteSpec {
     }
 }
 
+/// Reads one batch in the form that an instance lists it, as a request. Its number becomes text.
+///
+/// # Errors
+/// Where and why the text is not of the format.
+pub fn read_request(json: &str) -> Result<BatchSpec, FacilityError> {
+    let what = "the request";
+    serde_json::from_str(json).map(batch).map_err(|source| FacilityError::Json { what, source })
+}
+
 fn pool(item: FacilityPool) -> Pool {
     let (id, kind, capacity, reductions) = match item {
         FacilityPool::Labour { id, week, reductions } => {

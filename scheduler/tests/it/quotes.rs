@@ -10,6 +10,11 @@ const SIZE: Size = Size { horizon: 40, batches: 5, activities: 3 };
 /// Small enough to try every start, suite and vessel.
 const TINY: Size = Size { horizon: 18, batches: 2, activities: 2 };
 
+/// Starts at every second slot: with slots of twelve hours, one a day.
+fn shift_grid() -> StartGrid {
+    StartGrid::new(2, vec![1]).unwrap()
+}
+
 fn with(committed: &Committed, spec: &BatchSpec, placement: Placement) -> (Problem, Plan) {
     let (problem, ix) = committed.problem().with_batch(spec).unwrap();
     let mut plan = committed.plan().clone();
@@ -29,12 +34,12 @@ fn drawn(numbers: Vec<u32>, size: Size) -> (Committed, BatchSpec) {
     (Committed::new(problem, plan).unwrap(), request)
 }
 
-/// Ends of all legal placements of a request, by trying everything.
-fn every_end(committed: &Committed, spec: &BatchSpec) -> Vec<Slot> {
+/// First start and last end of all legal placements of a request, by trying everything.
+fn every_place(committed: &Committed, spec: &BatchSpec) -> Vec<(Slot, Slot)> {
     let (problem, ix) = committed.problem().with_batch(spec).unwrap();
     let mut plan = committed.plan().clone();
     let batch = problem.batch(ix).unwrap();
-    let mut ends = Vec::new();
+    let mut places = Vec::new();
     for (at, route) in batch.routes() {
         let suites = products(route.suite_holds.iter().map(|hold| hold.candidates.clone()).collect());
         let pools = products(route.equipment_holds.iter().map(|hold| hold.pools.clone()).collect());
@@ -43,16 +48,16 @@ fn every_end(committed: &Committed, spec: &BatchSpec) -> Vec<Slot> {
                 for pools in &pools {
                     let (starts, suites, equipment) = (starts.clone(), suites.clone(), pools.clone());
                     let placement = Placement { route: at, starts, suites, equipment };
-                    let end = placement.span(route).unwrap().1;
+                    let place = placement.span(route).unwrap();
                     plan.set(ix, Some(placement));
                     if check(&problem, &plan).is_empty() {
-                        ends.push(end);
+                        places.push(place);
                     }
                 }
             }
         }
     }
-    ends
+    places
 }
 
 fn products<T: Copy>(candidates: Vec<Vec<T>>) -> Vec<Vec<T>> {
@@ -84,8 +89,13 @@ proptest! {
         let (committed, request) = drawn(numbers, SIZE);
         let before = recount(committed.problem(), committed.plan());
         let asked = Request::new(committed.problem(), &request).unwrap();
-        if let Answer::Offers(offers) = quote(&committed, &asked) {
-            let offer = offers.earliest;
+        let Answer::Offers(offers) = quote(&committed, &asked) else { return Ok(()) };
+        let Offers { earliest, latest, cheapest, .. } = *offers;
+        for offer in latest.iter().chain([&earliest]) {
+            prop_assert!(cheapest.cost <= offer.cost && earliest.end <= offer.end);
+            prop_assert!(latest.is_some() || offer.late > 0);
+        }
+        for offer in latest.iter().chain([&earliest, &cheapest]) {
             let (problem, plan) = with(&committed, &request, offer.placement.clone());
             prop_assert_eq!(check(&problem, &plan), vec![]);
             let after = recount(&problem, &plan);
@@ -114,10 +124,7 @@ proptest! {
     fn a_tenant_never_reads_of_another(numbers in numbers()) {
         let (committed, request) = drawn(numbers, SIZE);
         let asked = Request::new(committed.problem(), &request).unwrap();
-        let told = match quote(&committed, &asked) {
-            Answer::Offers(offers) => serde_json::to_string(&offers.earliest.for_tenant()).unwrap(),
-            Answer::Refused(refusal) => serde_json::to_string(&refusal.for_tenant()).unwrap(),
-        };
+        let told = serde_json::to_string(&quote_for_tenant(&committed, &asked, &shift_grid()).0).unwrap();
         let problem = committed.problem();
         let foreign = TENANTS.iter().filter(|id| **id != request.tenant).map(|id| (*id).to_owned());
         let batches = problem.batches().map(|(_, batch)| batch.id.clone());
@@ -127,42 +134,142 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
     #[test]
-    fn who_the_others_are_does_not_change_what_a_tenant_is_told(numbers in numbers()) {
+    fn who_the_others_are_and_what_they_make_does_not_change_what_a_tenant_is_told(numbers in numbers()) {
         let mut draw = Draw::new(numbers);
-        let request = draw.batch("request", SIZE);
+        let mut request = draw.batch("request", SIZE);
+        // It may wait for the cheapest place, where it could show through what a changeover costs.
+        request.weight = 0;
+        request.start_max = None;
+        request.deadline = None;
+        let cost = (0..4).map(|_| (0..4).map(|_| draw.below(40)).collect()).collect();
         let mut spec = draw.facility(SIZE);
-        // At equal busy time: what the others make takes the same changeover.
-        spec.changeover.time = vec![vec![2, 2], vec![2, 2]];
-        let third = TenantSpec {
+        // At equal busy time: what the others make takes the same changeover, whatever it costs.
+        let families = ["Asagi family", "Benkei family", "Chidori viral", "Chidori plain"];
+        spec.changeover = ChangeoverSpec {
+            families: families.map(str::to_owned).to_vec(),
+            time: vec![vec![2; 4]; 4],
+            cost,
+        };
+        spec.tenants.push(TenantSpec {
             id: "Chidori".to_owned(),
             qualified_suites: spec.suites.iter().map(|suite| suite.id.clone()).collect(),
             max_suites: None,
-        };
-        spec.tenants.push(third);
-        spec.changeover.families.push("Chidori family".to_owned());
-        spec.changeover.time = vec![vec![2; 3]; 3];
-        spec.changeover.cost = vec![vec![0, 1, 1], vec![1, 0, 1], vec![1, 1, 0]];
+        });
         spec.suites.iter_mut().for_each(|suite| suite.reserved.clear());
         let plan = build(&Problem::new(&spec).unwrap()).plan;
         let mut other = spec.clone();
         for (row, batch) in other.batches.iter_mut().enumerate() {
             if batch.tenant != request.tenant {
                 batch.tenant = "Chidori".to_owned();
-                batch.family = "Chidori family".to_owned();
+                batch.family = families[2 + row % 2].to_owned();
                 batch.id = format!("unlike-{row}");
+                batch.weight += 3;
+                batch.due += 5;
+                batch.drop_penalty = None;
             }
         }
         let told = [spec, other].map(|spec| {
             let problem = Problem::new(&spec).unwrap();
             let asked = Request::new(&problem, &request).unwrap();
-            match quote(&Committed::new(problem, plan.clone()).unwrap(), &asked) {
-                Answer::Offers(offers) => serde_json::to_string(&offers.earliest.for_tenant()).unwrap(),
-                Answer::Refused(refusal) => serde_json::to_string(&refusal.for_tenant()).unwrap(),
-            }
+            let committed = Committed::new(problem, plan.clone()).unwrap();
+            serde_json::to_vec(&quote_for_tenant(&committed, &asked, &shift_grid()).0).unwrap()
         });
         prop_assert_eq!(&told[0], &told[1]);
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_is_named_as_enough_to_make_room_is_enough(numbers in numbers()) {
+        let (committed, request) = drawn(numbers.clone(), SIZE);
+        let asked = Request::new(committed.problem(), &request).unwrap();
+        let Answer::Refused(refusal) = quote(&committed, &asked) else { return Ok(()) };
+        let mut draw = Draw::new(numbers);
+        let _ = draw.batch("request", SIZE);
+        let mut spec = draw.facility(SIZE);
+        spec.batches.iter_mut().for_each(|batch| { batch.drop_penalty.get_or_insert(500); });
+        for remedy in &refusal.remedies {
+            let sentence = remedy.describe(committed.problem());
+            let free = remedy.changes.iter().any(|change| matches!(change, Change::SuiteFree { .. }));
+            let mut wider = request.clone();
+            let with = granted(&spec, &mut wider, remedy, committed.problem());
+            let problem = Problem::new(&with).unwrap();
+            let asked = Request::new(&problem, &wider).unwrap();
+            let again = quote(&Committed::new(problem, committed.plan().clone()).unwrap(), &asked);
+            let Answer::Offers(offers) = again else { return Err(TestCaseError::fail(sentence)) };
+            prop_assert!(offers.earliest.end <= remedy.end || free, "{}", sentence);
+        }
+    }
+}
+
+/// The facility and the request with the changes of a remedy made.
+fn granted(spec: &ProblemSpec, request: &mut BatchSpec, remedy: &Remedy, problem: &Problem) -> ProblemSpec {
+    let mut spec = spec.clone();
+    for change in &remedy.changes {
+        match change {
+            Change::MoreUnits { pool, gaps } => {
+                let pool = &mut spec.pools[pool.row()];
+                for gap in gaps {
+                    *pool = more(pool, *gap, problem);
+                }
+            }
+            Change::SuiteFree { suites, .. } => {
+                // A further suite that is always free, for whoever may use one of these.
+                let mut free = SuiteSpec { id: "further".to_owned(), ..spec.suites[suites[0].row()].clone() };
+                free.initial_family = None;
+                free.maintenance.clear();
+                free.reserved.clear();
+                free.available_from = 0;
+                spec.tenants.iter_mut().for_each(|tenant| tenant.qualified_suites.push("further".to_owned()));
+                for route in &mut request.routes {
+                    let named = route.suite_holds.iter_mut().filter(|hold| !hold.suites.is_empty());
+                    named.for_each(|hold| hold.suites.push("further".to_owned()));
+                }
+                spec.suites.push(free);
+            }
+            Change::MoreQuota { gaps } => {
+                let tenant = spec.tenants.iter_mut().find(|tenant| tenant.id == request.tenant).unwrap();
+                let most = gaps.iter().map(|gap| gap.units).max().unwrap();
+                tenant.max_suites = tenant.max_suites.map(|quota| quota + u32::try_from(most).unwrap());
+            }
+            Change::StartUntil(until) => request.start_max = Some(*until),
+            Change::EndUntil(until) => request.deadline = Some(*until),
+        }
+    }
+    spec
+}
+
+/// A pool with more units in a window: what is left of it slot by slot, and the units added.
+fn more(pool: &Pool, gap: Gap, problem: &Problem) -> Pool {
+    let horizon = problem.horizon() + 10;
+    let at = |slot: Slot| -> i64 {
+        let base = match &pool.capacity {
+            Capacity::Constant { units } => *units,
+            Capacity::Weekly { units } => {
+                if slot < problem.horizon() {
+                    units[((slot + problem.week_phase()) % 14) as usize]
+                } else {
+                    0
+                }
+            }
+            Capacity::WeeklySteps { .. } => unreachable!("not drawn"),
+            Capacity::Steps { steps } => steps.iter().rev().find(|step| step.from <= slot).map_or(0, |step| step.units),
+        };
+        let inside = |window: Window| window.start <= slot && slot < window.end;
+        let missing: u32 = pool.reductions.iter().filter(|it| inside(it.window)).map(|it| it.units).sum();
+        i64::from(base.saturating_sub(missing)) + if inside(gap.window) { gap.units } else { 0 }
+    };
+    let step = |from: Slot| CapacityStep { from, units: u32::try_from(at(from)).unwrap() };
+    Pool { capacity: Capacity::Steps { steps: (0..horizon).map(step).collect() }, reductions: vec![], ..pool.clone() }
 }
 
 proptest! {
@@ -172,9 +279,13 @@ proptest! {
     fn no_placement_ends_before_the_one_offered_and_none_exists_when_refused(numbers in numbers()) {
         let (committed, request) = drawn(numbers, TINY);
         let asked = Request::new(committed.problem(), &request).unwrap();
-        let soonest = every_end(&committed, &request).into_iter().min();
+        let soonest = every_place(&committed, &request).into_iter().map(|(_, end)| end).min();
         match quote(&committed, &asked) {
-            Answer::Offers(offers) => prop_assert_eq!(Some(offers.earliest.end), soonest),
+            Answer::Offers(offers) => {
+                prop_assert_eq!(Some(offers.earliest.end), soonest);
+                let in_time = every_place(&committed, &request).into_iter().filter(|(_, end)| *end <= request.due);
+                prop_assert_eq!(offers.latest.map(|it| it.start), in_time.map(|(start, _)| start).max());
+            }
             Answer::Refused(refusal) => {
                 prop_assert_eq!(soonest, None, "{:?}", refusal.describe(committed.problem()));
                 prop_assert!(!refusal.for_tenant().is_empty());

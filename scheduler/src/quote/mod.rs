@@ -1,20 +1,29 @@
 //! A quote: where one more batch fits into a committed plan, without moving anything; or why it
 //! does not fit.
 //!
-//! It answers from a snapshot and changes nothing. Offers go by time only: it does not search
-//! for a cheaper plan.
+//! It answers from a snapshot and changes nothing. What a tenant is told is worked out without any
+//! cost that depends on whose the neighbours are, so that two facilities that are busy at the same
+//! times answer alike.
+
+mod looks;
+mod refusal;
+mod remedy;
 
 use crate::check::check;
 use crate::cost;
+use crate::index::Table;
 use crate::load::Load;
 use crate::plan::{NamedPlacement, Placement, Plan};
-use crate::problem::{Batch, Problem};
-use crate::refusal::{Refusal, refuse};
+use crate::problem::{Batch, Changeover, Problem};
 use crate::spec::{BatchSpec, Slot};
-use crate::timing::{Ask, earliest};
 use crate::validate::ProblemError;
 use crate::validate::batch;
 use crate::violation::Violation;
+use looks::{Looks, start};
+use refusal::refuse;
+
+pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};
+pub use remedy::{Change, Remedy};
 
 /// A plan in force, with what it uses laid out for quick answers. Make one per plan version.
 #[derive(Debug, Clone)]
@@ -22,6 +31,8 @@ pub struct Committed {
     pub(crate) problem: Problem,
     pub(crate) plan: Plan,
     pub(crate) load: Load,
+    /// The problem as if every changeover were free of cost: what tenants are answered from.
+    blind: Problem,
 }
 
 /// A plan that does not belong to the problem.
@@ -35,6 +46,15 @@ pub struct CommitError {
     sentences: Vec<String>,
 }
 
+/// The same problem, as if every changeover were free of cost.
+fn without_changeover_cost(problem: &Problem) -> Problem {
+    let mut blind = problem.clone();
+    let free =
+        |row: &Table<_, Changeover>| Table::new(row.rows().map(|step| Changeover { cost: 0, ..*step }).collect());
+    blind.changeover = Table::new(problem.changeover.rows().map(free).collect());
+    blind
+}
+
 impl Committed {
     /// Lays out a plan. A plan that breaks rules (reality may have overtaken it) is accepted: ask
     /// [`check`] for that; whatever it overuses simply counts as full.
@@ -46,7 +66,8 @@ impl Committed {
         violations.retain(|item| matches!(item, Violation::Shape { .. } | Violation::BatchCount { .. }));
         if violations.is_empty() {
             let load = Load::of_plan(&problem, &plan);
-            return Ok(Self { problem, plan, load });
+            let blind = without_changeover_cost(&problem);
+            return Ok(Self { problem, plan, load, blind });
         }
         let sentences = violations.iter().map(|item| item.describe(&problem)).collect();
         Err(CommitError { problem: problem.name, violations, sentences })
@@ -87,6 +108,11 @@ impl StartGrid {
         let inside = offsets.iter().all(|offset| (0..period).contains(offset));
         (period > 0 && inside && !offsets.is_empty()).then_some(Self { period, offsets })
     }
+
+    /// The period and the offsets.
+    pub(crate) fn parts(&self) -> (Slot, &[Slot]) {
+        (self.period, &self.offsets)
+    }
 }
 
 impl Request {
@@ -112,17 +138,22 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// It fits.
-    Offers(Offers),
+    Offers(Box<Offers>),
     /// It does not fit.
     Refused(Refusal),
 }
 
-/// Where a request fits. More kinds of offer will join.
+/// Where a request fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Offers {
     /// The placement that ends first; of several, the cheapest.
     pub earliest: Offer,
+    /// The placement that starts last and still ends when wanted; none when all end later.
+    pub latest: Option<Offer>,
+    /// The cheapest placement of those looked at: some 40 per route, spread over the batch's
+    /// dates, and the two others.
+    pub cheapest: Offer,
 }
 
 /// One place for a request.
@@ -151,7 +182,7 @@ impl Offer {
 }
 
 /// An offer as the tenant sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct TenantOffer {
     /// Start of the first activity.
     pub start: Slot,
@@ -161,34 +192,70 @@ pub struct TenantOffer {
     pub late: Slot,
 }
 
-/// Looks for the earliest place of a request beside everything committed. The request must have
-/// been made for this problem.
-#[must_use]
-pub fn quote(committed: &Committed, request: &Request) -> Answer {
-    let problem = &committed.problem;
-    let batch = &request.batch;
-    let grid = request.grid.as_ref().map(|grid| (grid.period, grid.offsets.as_slice()));
-    let end_max = problem.horizon.min(batch.deadline.unwrap_or(Slot::MAX));
-    let ask = Ask { grid, ..Ask::until(problem.batches.len(), end_max) };
-    let mut best: Option<Offer> = None;
-    for route in batch.routes.positions() {
-        let Ok(placement) = earliest(problem, &committed.load, batch, route, ask) else { continue };
-        let offer = offer(committed, batch, ask.owner, placement);
-        if best.as_ref().is_none_or(|best| (offer.end, offer.cost) < (best.end, best.cost)) {
-            best = Some(offer);
-        }
-    }
-    match best {
-        Some(earliest) => Answer::Offers(Offers { earliest }),
-        None => Answer::Refused(refuse(committed, batch, ask)),
-    }
+/// What the asking tenant is told, and nothing else may reach it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TenantAnswer {
+    /// Places, by start, each once.
+    Offers(Vec<TenantOffer>),
+    /// Why there is none.
+    Refused(Vec<TenantReason>),
 }
 
-fn offer(committed: &Committed, batch: &Batch, owner: usize, placement: Placement) -> Offer {
+/// Looks for places of a request beside everything committed. The request must have been made for
+/// this problem.
+#[must_use]
+pub fn quote(committed: &Committed, request: &Request) -> Answer {
+    answer(&committed.problem, committed, request)
+}
+
+/// The same for a tenant: starts lie on a grid, and neither who the neighbours are nor what a
+/// changeover to them costs has a part in the answer. The second value is the same answer with
+/// placements and reasons, for the facility.
+#[must_use]
+pub fn quote_for_tenant(committed: &Committed, request: &Request, grid: &StartGrid) -> (TenantAnswer, Answer) {
+    let request = Request { grid: Some(grid.clone()), ..request.clone() };
+    let answer = answer(&committed.blind, committed, &request);
+    let told = match &answer {
+        Answer::Refused(refusal) => TenantAnswer::Refused(refusal.for_tenant()),
+        Answer::Offers(offers) => {
+            let all = [Some(&offers.earliest), offers.latest.as_ref(), Some(&offers.cheapest)];
+            let mut told: Vec<_> = all.into_iter().flatten().map(Offer::for_tenant).collect();
+            told.sort_unstable();
+            told.dedup();
+            TenantAnswer::Offers(told)
+        }
+    };
+    (told, answer)
+}
+
+/// The answer as looked for with `problem`: the committed one, or the blind one.
+fn answer(problem: &Problem, committed: &Committed, request: &Request) -> Answer {
+    let batch = &request.batch;
+    let owner = committed.problem.batches.len();
+    let looks = Looks { problem, load: &committed.load, batch, owner, grid: request.grid.as_ref() };
+    let end_max = looks.end_max();
+    let Some(earliest) = looks.earliest(end_max) else {
+        return Answer::Refused(refuse(committed, &looks));
+    };
+    let latest = looks.latest(end_max.min(batch.due));
+    let mut all = vec![earliest.clone()];
+    all.extend(latest.clone());
+    all.extend(looks.cheapest(end_max));
+    let cheapest = all.into_iter().min_by_key(|it| (looks.cost(it), cost::end(batch, it)));
+    Answer::Offers(Box::new(Offers {
+        cheapest: offer(committed, batch, cheapest.unwrap_or_else(|| earliest.clone())),
+        latest: latest.map(|placement| offer(committed, batch, placement)),
+        earliest: offer(committed, batch, earliest),
+    }))
+}
+
+fn offer(committed: &Committed, batch: &Batch, placement: Placement) -> Offer {
     let problem = &committed.problem;
+    let owner = problem.batches.len();
     Offer {
         named: placement.named(problem, batch),
-        start: placement.starts.first().copied().unwrap_or(0),
+        start: start(&placement),
         end: cost::end(batch, &placement),
         late: cost::late(batch, &placement),
         cost: cost::of_placement(problem, &committed.load, batch, owner, &placement),

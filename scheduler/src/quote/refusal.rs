@@ -13,8 +13,11 @@ use crate::load::{span, turnaround};
 use crate::plan::Placement;
 use crate::problem::{Batch, Problem, Route};
 use crate::quote::Committed;
+use crate::quote::looks::Looks;
+use crate::quote::remedy::{Remedy, remedies};
 use crate::spec::{PoolKind, Slot, Window};
-use crate::timing::{Ask, Obstacle, earliest};
+use crate::timing::Obstacle;
+use crate::when;
 
 /// Why a request was refused: everything, for the planner. Ask [`Refusal::for_tenant`] for what
 /// the tenant may know.
@@ -26,6 +29,8 @@ pub struct Refusal {
     pub max_suites: Option<u32>,
     /// What stood in the way, route by route.
     pub routes: Vec<RouteRefusal>,
+    /// What would be enough to make room, the least first; each has been tried.
+    pub remedies: Vec<Remedy>,
 }
 
 /// Why one route does not fit.
@@ -196,6 +201,7 @@ impl Refusal {
                 }
             }
         }
+        sentences.extend(self.remedies.iter().map(|remedy| remedy.describe(problem)));
         sentences
     }
 }
@@ -210,7 +216,7 @@ impl Shortage {
             Resource::Suites(suites) => format!("suites {}", suites.iter().map(suite).collect::<Vec<_>>().join(", ")),
             Resource::Quota => "the tenant's quota of suites".to_owned(),
         };
-        let gap = |gap: &Gap| format!("{} from {} to {}", gap.units, gap.window.start, gap.window.end);
+        let gap = |gap: &Gap| format!("{} {}", gap.units, when::window(problem, gap.window));
         let gaps = self.gaps.iter().map(gap).collect::<Vec<_>>().join(", ");
         let user = |ix: &BatchIx| problem.batch(*ix).map_or("?", |batch| batch.id.as_str());
         let users = self.used_by.iter().map(user).collect::<Vec<_>>().join(", ");
@@ -222,19 +228,19 @@ impl Shortage {
 }
 
 /// Finds out why a request does not fit: lifts one obstacle after the other and looks again.
-pub(crate) fn refuse(committed: &Committed, batch: &Batch, ask: Ask) -> Refusal {
-    let problem = &committed.problem;
-    let start = batch.release.max(problem.now);
-    let window = Window::new(start, ask.end_max.max(start));
+pub(crate) fn refuse(committed: &Committed, looks: &Looks) -> Refusal {
+    let batch = looks.batch;
+    let start = batch.release.max(looks.problem.now);
+    let window = Window::new(start, looks.end_max().max(start));
     let routes = batch.routes.pairs().map(|(ix, route)| RouteRefusal {
         route: route.name.clone(),
-        cause: cause(committed, batch, ix, route, window, ask),
+        cause: cause(committed, looks, ix, route, window),
     });
-    let max_suites = problem.tenants[batch.tenant].max_suites;
-    Refusal { window, max_suites, routes: routes.collect() }
+    let max_suites = looks.problem.tenants[batch.tenant].max_suites;
+    Refusal { window, max_suites, routes: routes.collect(), remedies: remedies(looks) }
 }
 
-fn cause(committed: &Committed, batch: &Batch, ix: RouteIx, route: &Route, window: Window, ask: Ask) -> Cause {
+fn cause(committed: &Committed, looks: &Looks, ix: RouteIx, route: &Route, window: Window) -> Cause {
     let (needed, available) = (route.length_min(), window.end - window.start);
     if needed > available {
         return Cause::TooLittleTime { needed, available };
@@ -242,21 +248,21 @@ fn cause(committed: &Committed, batch: &Batch, ix: RouteIx, route: &Route, windo
     if let Some(hold) = route.suite_holds.iter().find(|hold| hold.candidates.is_empty()) {
         return Cause::NoSuitableSuite { classes: hold.classes.iter().cloned().collect() };
     }
-    let look = |ignored| earliest(&committed.problem, &committed.load, batch, ix, Ask { ignored, ..ask });
+    let look = |ignored| looks.first(ix, looks.end_max(), ignored);
     let obstacles = match look(None) {
         Err(obstacles) if !obstacles.is_empty() => obstacles,
         Ok(_) | Err(_) => return Cause::NoAllowedStart,
     };
     let lifted = obstacles.keys().filter_map(|it| Some((*it, look(Some(*it)).ok()?)));
     let sole: Vec<_> = lifted
-        .map(|(it, placement)| shortage(committed, batch, route, it, gaps(committed, batch, it, &placement)))
+        .map(|(it, placement)| shortage(committed, looks.batch, route, it, gaps(looks, it, &placement)))
         .collect();
     if !sole.is_empty() {
         return Cause::OneShort(sole);
     }
     let several = obstacles
         .iter()
-        .map(|(it, window)| shortage(committed, batch, route, *it, vec![Gap { window: *window, units: 1 }]));
+        .map(|(it, window)| shortage(committed, looks.batch, route, *it, vec![Gap { window: *window, units: 1 }]));
     Cause::SeveralShort(several.collect())
 }
 
@@ -276,7 +282,8 @@ fn shortage(committed: &Committed, batch: &Batch, route: &Route, obstacle: Obsta
 }
 
 /// What a placement found without regard to an obstacle would need of it.
-fn gaps(committed: &Committed, batch: &Batch, obstacle: Obstacle, placement: &Placement) -> Vec<Gap> {
+pub(crate) fn gaps(looks: &Looks, obstacle: Obstacle, placement: &Placement) -> Vec<Gap> {
+    let batch = looks.batch;
     let route = &batch.routes[placement.route];
     let mut found = Vec::new();
     let mut missing = |parts: Vec<(Window, i64)>| {
@@ -284,8 +291,8 @@ fn gaps(committed: &Committed, batch: &Batch, obstacle: Obstacle, placement: &Pl
     };
     match obstacle {
         Obstacle::Pool(pool) => {
-            let profile = &committed.load.pools[pool];
-            for (window, units) in pool_use(&committed.problem, batch, placement, pool) {
+            let profile = &looks.load.pools[pool];
+            for (window, units) in pool_use(looks.problem, batch, placement, pool) {
                 missing(profile.shortages(window, units));
             }
         }
@@ -296,7 +303,7 @@ fn gaps(committed: &Committed, batch: &Batch, obstacle: Obstacle, placement: &Pl
         }
         Obstacle::Quota => {
             for hold in &route.suite_holds {
-                if let Some(quota) = &committed.load.quotas[batch.tenant] {
+                if let Some(quota) = &looks.load.quotas[batch.tenant] {
                     missing(quota.shortages(span(route, &placement.starts, hold.first, hold.last), 1));
                 }
             }
@@ -307,7 +314,7 @@ fn gaps(committed: &Committed, batch: &Batch, obstacle: Obstacle, placement: &Pl
 }
 
 /// When a placed batch uses a pool, and how much of it.
-fn pool_use(problem: &Problem, batch: &Batch, placement: &Placement, pool: PoolIx) -> Vec<(Window, i64)> {
+pub(crate) fn pool_use(problem: &Problem, batch: &Batch, placement: &Placement, pool: PoolIx) -> Vec<(Window, i64)> {
     let route = &batch.routes[placement.route];
     let mut used = Vec::new();
     for (activity, start) in route.activities.iter().zip(&placement.starts) {
@@ -329,9 +336,14 @@ fn users(committed: &Committed, batch: &Batch, resource: &Resource, gaps: &[Gap]
     let in_gap = |window: Window| gaps.iter().any(|gap| gap.window.overlaps(window));
     let mut users: Vec<BatchIx> = match resource {
         Resource::People(pool) | Resource::Equipment(pool) => {
+            let problem = &committed.problem;
+            let reach = turnaround(&problem.pools[*pool]);
             let uses = |ix: BatchIx, placement: &Placement| {
-                let other = &committed.problem.batches[ix];
-                pool_use(&committed.problem, other, placement, *pool).into_iter().any(|(window, _)| in_gap(window))
+                let other = &problem.batches[ix];
+                // Most batches are nowhere near; only the others are looked at closely.
+                let near = placement.span(&other.routes[placement.route]);
+                near.is_some_and(|(start, end)| in_gap(Window::new(start, end + reach)))
+                    && pool_use(problem, other, placement, *pool).into_iter().any(|(window, _)| in_gap(window))
             };
             committed.plan.placed().filter(|(ix, placement)| uses(*ix, placement)).map(|(ix, _)| ix).collect()
         }

@@ -1,0 +1,52 @@
+//! `mes schedule`: the scheduler on files. It needs no facility and changes none: a plan that it
+//! writes is adopted elsewhere, by a person.
+
+mod check;
+mod gantt;
+mod generate;
+mod input;
+mod quote;
+mod report;
+mod solve;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+/// Exit status when the command did its work and the answer is no: a plan that breaks a rule, a
+/// request that does not fit, a problem without a plan.
+const NO: u8 = 3;
+
+/// Plan, quote, replan and draw from files. Exit status: 0 done, 1 the input is faulty, 3 the
+/// answer is no (a plan breaks a rule, a request does not fit).
+#[derive(Debug, Args)]
+pub(super) struct Schedule {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Look for the best plan within a time, and write it; the last line of the output is JSON
+    Solve(solve::Solve),
+    /// Judge a plan: every rule it breaks, and what it costs
+    Check(check::Check),
+    /// Say where one more batch fits into a plan, or why nowhere
+    Quote(quote::Quote),
+    /// Make a facility to plan, of a given size
+    Generate(generate::Generate),
+    /// Draw a plan as SVG
+    Gantt(gantt::Gantt),
+}
+
+impl Schedule {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what {
+            What::Solve(command) => command.run(),
+            What::Check(command) => command.run(),
+            What::Quote(command) => command.run(),
+            What::Generate(command) => command.run(),
+            What::Gantt(command) => command.run(),
+        }
+    }
+}
