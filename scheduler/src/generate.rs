@@ -306,6 +306,7 @@ fn batch(size: FacilitySize, row: usize, rng: &mut Rng) -> BatchSpec {
         deadline: viral.then_some(release + (days + 16) * DAY),
         weight: rng.i64(1..=3),
         drop_penalty: (!booked).then(|| worth * rng.i64(8..13) / 10),
+        autologous: viral,
         booking: booked.then_some(booking),
         routes,
         ..BatchSpec::default()

@@ -89,6 +89,11 @@ impl Plan {
         Self { rows: vec![None; problem.batches.len()] }
     }
 
+    /// A plan in which the first so many batches of a problem are refused; it speaks of no others.
+    pub(crate) fn of_batches(count: usize) -> Self {
+        Self { rows: vec![None; count] }
+    }
+
     /// Where a batch goes; none when it is refused.
     #[must_use]
     pub fn placement(&self, batch: BatchIx) -> Option<&Placement> {

@@ -125,6 +125,10 @@ pub struct Booking {
     pub earlier: Slot,
     /// Slots by which it may start later.
     pub later: Slot,
+    /// Its release, apart from what was agreed.
+    pub release: Slot,
+    /// Its latest start, apart from what was agreed.
+    pub start_max: Option<Slot>,
 }
 
 impl Booking {
@@ -167,6 +171,8 @@ pub struct Batch {
     pub weight: i64,
     /// Cost of refusal; none when it may not be refused.
     pub drop_penalty: Option<i64>,
+    /// Whether it is made from one patient's own cells, for that patient alone.
+    pub autologous: bool,
     /// What was agreed about its start.
     pub booking: Option<Booking>,
     /// Whether this is work on suites.

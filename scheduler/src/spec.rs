@@ -366,6 +366,9 @@ pub struct BatchSpec {
     /// Cost of refusing the batch; without one it may not be refused (a confirmed booking).
     #[serde(default)]
     pub drop_penalty: Option<i64>,
+    /// Whether it is made from one patient's own cells, for that patient alone.
+    #[serde(default)]
+    pub autologous: bool,
     /// What was agreed about its start, once it is a confirmed booking.
     #[serde(default)]
     pub booking: Option<BookingSpec>,

@@ -20,6 +20,7 @@ use crate::validate::ProblemError;
 use crate::validate::batch;
 use crate::violation::Violation;
 use looks::{Looks, start};
+pub(crate) use refusal::pool_use;
 use refusal::refuse;
 
 pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};

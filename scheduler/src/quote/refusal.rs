@@ -17,7 +17,7 @@ use crate::quote::looks::Looks;
 use crate::quote::remedy::{Remedy, remedies};
 use crate::spec::{PoolKind, Slot, Window};
 use crate::timing::Obstacle;
-use crate::when;
+use crate::view::when;
 
 /// Why a request was refused: everything, for the planner. Ask [`Refusal::for_tenant`] for what
 /// the tenant may know.

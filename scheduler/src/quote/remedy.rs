@@ -14,7 +14,7 @@ use crate::quote::looks::{Looks, start};
 use crate::quote::refusal::{Gap, gaps};
 use crate::spec::{PoolKind, Slot, Window};
 use crate::timing::{Obstacle, Obstacles};
-use crate::when;
+use crate::view::when;
 
 /// Places looked at per route and obstacle, to find the one that asks for the least.
 const LOOKS_MAX: Slot = 8;

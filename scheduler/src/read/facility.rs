@@ -16,6 +16,8 @@ use crate::spec::{
 
 /// The schema this reader understands.
 const SCHEMA: &str = "facility-1";
+/// The kind of batch that is made from one patient's own cells.
+const AUTOLOGOUS: &str = "cart";
 
 /// Text that is not a `facility-1` instance or solution.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +113,8 @@ struct FacilityReduction {
 struct Batch {
     id: i64,
     tenant: i64,
+    #[serde(default)]
+    kind: String,
     family: i64,
     weight: i64,
     drop_penalty: i64,
@@ -253,6 +257,7 @@ fn batch(item: Batch) -> BatchSpec {
         deadline: item.deadline,
         weight: item.weight,
         drop_penalty: Some(item.drop_penalty),
+        autologous: item.kind == AUTOLOGOUS,
         routes: item.routes.into_iter().enumerate().map(|(row, it)| route(row, it)).collect(),
         ..BatchSpec::default()
     }

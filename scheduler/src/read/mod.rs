@@ -10,6 +10,7 @@ mod progen_max;
 #[cfg(test)]
 mod project_tests;
 mod psplib;
+pub(crate) mod replan;
 
 pub use numbers::ProjectTextError;
 pub use patterson::read_rcp;

@@ -69,6 +69,7 @@ pub(crate) fn resolve_batch(problem: &Problem, spec: &BatchSpec) -> Checked<Batc
         deadline: spec.deadline,
         weight: spec.weight,
         drop_penalty: spec.drop_penalty,
+        autologous: spec.autologous,
         booking,
         work: spec.work,
         after: after.collect::<Checked<_>>()?,
@@ -85,7 +86,8 @@ fn resolve_booking(at: &str, spec: &BatchSpec) -> Checked<Option<Booking>> {
     range(at, "booking start", booking.start, -HORIZON_MAX, HORIZON_MAX)?;
     range(at, "booking earlier", booking.earlier, 0, HORIZON_MAX)?;
     range(at, "booking later", booking.later, 0, HORIZON_MAX)?;
-    Ok(Some(Booking { start: booking.start, earlier: booking.earlier, later: booking.later }))
+    let (release, start_max) = (spec.release, spec.start_max);
+    Ok(Some(Booking { start: booking.start, earlier: booking.earlier, later: booking.later, release, start_max }))
 }
 
 fn resolve_route(problem: &Problem, tenant: TenantIx, work: bool, at: &str, spec: &RouteSpec) -> Checked<Route> {

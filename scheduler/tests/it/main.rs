@@ -14,10 +14,14 @@ mod quotes;
 #[cfg(test)]
 mod random_plans;
 #[cfg(test)]
+mod replans;
+#[cfg(test)]
 mod running_facility;
 #[cfg(test)]
 mod searches;
 #[cfg(test)]
 mod specifications;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod violations;

@@ -2,10 +2,7 @@
 //!
 //! It opens files and names them in errors; what their text means is the scheduler's to say.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{io::Read, path::Path};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -98,7 +95,6 @@ struct Head {
 
 /// A facility instance.
 pub(super) struct Facility {
-    pub(super) path: PathBuf,
     pub(super) schema: Schema,
     pub(super) problem: Problem,
 }
@@ -115,7 +111,7 @@ impl Facility {
             "facility-2" => (Schema::Facility2, read_facility2(text).with_context(at)?),
             _ => (Schema::Facility1, read_facility(text).with_context(at)?),
         };
-        Ok(Self { path: path.to_owned(), schema, problem: Problem::new(&spec).with_context(at)? })
+        Ok(Self { schema, problem: Problem::new(&spec).with_context(at)? })
     }
 
     /// Reads a plan of this instance. It may break rules.
@@ -130,11 +126,16 @@ impl Facility {
 
     /// A plan as it is written to a file.
     pub(super) fn written(&self, plan: &Plan) -> anyhow::Result<String> {
-        let at = || format!("writing a plan of {}", self.path.display());
-        match self.schema {
-            Schema::Facility1 => write_solution(&self.problem, plan).with_context(at),
-            Schema::Facility2 => write_plan(&plan.named(&self.problem)).with_context(at),
-        }
+        written(self.schema, &self.problem, plan)
+    }
+}
+
+/// A plan of a problem as it is written to a file.
+pub(super) fn written(schema: Schema, problem: &Problem, plan: &Plan) -> anyhow::Result<String> {
+    let at = || format!("writing a plan of {}", problem.name());
+    match schema {
+        Schema::Facility1 => write_solution(problem, plan).with_context(at),
+        Schema::Facility2 => write_plan(&plan.named(problem)).with_context(at),
     }
 }
 

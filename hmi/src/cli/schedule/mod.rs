@@ -6,6 +6,7 @@ mod gantt;
 mod generate;
 mod input;
 mod quote;
+mod replan;
 mod report;
 mod solve;
 
@@ -33,6 +34,8 @@ enum What {
     Check(check::Check),
     /// Say where one more batch fits into a plan, or why nowhere
     Quote(quote::Quote),
+    /// Plan again after something has gone wrong: few and small moves, each with its reason
+    Replan(replan::Replan),
     /// Make a facility to plan, of a given size
     Generate(generate::Generate),
     /// Draw a plan as SVG
@@ -45,6 +48,7 @@ impl Schedule {
             What::Solve(command) => command.run(),
             What::Check(command) => command.run(),
             What::Quote(command) => command.run(),
+            What::Replan(command) => command.run(),
             What::Generate(command) => command.run(),
             What::Gantt(command) => command.run(),
         }

@@ -35,6 +35,16 @@ fn parts(problem: &Problem, slot: Slot) -> (i64, &'static str, String) {
     (day, weekday.unwrap_or("?"), format!("{:02}:{:02}", in_day / 60, in_day % 60))
 }
 
+/// A length of time in hours and minutes: `6 h`, `1 h 05 min`.
+pub(crate) fn length(problem: &Problem, slots: Slot) -> String {
+    let minutes = slots.saturating_mul(i64::from(problem.slot_minutes));
+    match (minutes / 60, minutes % 60) {
+        (hours, 0) => format!("{hours} h"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +59,6 @@ mod tests {
         assert_eq!(moment(&problem, 12 * 18 + 1), "day 2 (Wed) 00:05");
         assert_eq!(window(&problem, Window::new(12, 24)), "day 1 (Tue) 07:00–08:00");
         assert_eq!(window(&problem, Window::new(12, 12 * 20)), "day 1 (Tue) 07:00 – day 2 (Wed) 02:00");
+        assert_eq!([length(&problem, 12), length(&problem, 13), length(&problem, 2)], ["1 h", "1 h 05 min", "10 min"]);
     }
 }

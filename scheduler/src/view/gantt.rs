@@ -10,7 +10,7 @@ use crate::index::{BatchIx, SuiteIx, TenantIx};
 use crate::plan::Plan;
 use crate::problem::{Batch, Problem};
 use crate::spec::{Slot, Window};
-use crate::when;
+use crate::view::when;
 
 /// For whom a plan is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
