@@ -9,6 +9,8 @@ mod quote;
 mod replan;
 mod report;
 mod solve;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 
