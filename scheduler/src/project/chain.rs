@@ -52,6 +52,8 @@ pub(super) struct ProjectChain<'a> {
     evolution: Option<Evolution>,
     /// How much earlier than the best the prover aims to end.
     stride: i32,
+    /// The conflicts met when it began to aim so.
+    aimed_at: u64,
     turns: u64,
     steps: u64,
     progress: &'a (dyn Fn(Progress) + Sync),
@@ -80,6 +82,7 @@ impl<'a> ProjectChain<'a> {
             share,
             evolution,
             stride: 1,
+            aimed_at: 0,
             turns: 0,
             steps: 0,
             progress,
@@ -122,8 +125,13 @@ impl<'a> ProjectChain<'a> {
     fn prove(&mut self, limit: Limit, from_below: bool) {
         while !self.is_complete {
             let aim = self.best.as_ref().map(|best| best.end - self.stride);
-            self.search.back_to(0);
-            self.search.target = if from_below { Some(self.least) } else { aim };
+            let target = if from_below { Some(self.least) } else { aim };
+            // What has been decided stays while the aim does: a long project needs many rounds for a plan.
+            if target != self.search.target {
+                self.search.back_to(0);
+                self.search.target = target;
+                self.aimed_at = self.search.conflicts;
+            }
             let verdict = self.search.run(0, Limit { conflicts: AIM, ..limit });
             match verdict {
                 Verdict::Found => {
@@ -132,7 +140,11 @@ impl<'a> ProjectChain<'a> {
                     self.tell();
                 }
                 Verdict::Nothing => self.is_complete = true,
-                Verdict::Interrupted => self.stride = (self.stride / 2).max(1),
+                Verdict::Interrupted if self.search.conflicts >= self.aimed_at + AIM => {
+                    self.stride = (self.stride / 2).max(1);
+                    self.aimed_at = self.search.conflicts;
+                }
+                Verdict::Interrupted => {}
             }
             self.raise_least();
             if self.search.engine.work >= limit.work || (limit.asked)() {
