@@ -36,8 +36,9 @@ pub use project::{
     ProjectTextError, ProjectViolation, check_project, project_end, read_psplib, read_rcp, read_sch, solve_project,
 };
 pub use quote::{
-    Answer, CapacityKind, Cause, Change, CommitError, Committed, Gap, Offer, Offers, Refusal, Remedy, Request,
-    Resource, RouteRefusal, Shortage, StartGrid, TenantAnswer, TenantOffer, TenantReason, quote, quote_for_tenant,
+    Answer, CapacityKind, Cause, Change, CommitError, Committed, Gap, MovingOffer, Offer, Offers, Refusal, Remedy,
+    Request, Resource, RouteRefusal, Shortage, StartGrid, TenantAnswer, TenantOffer, TenantReason, quote,
+    quote_for_tenant, quote_with_moves,
 };
 pub use read::facility::{FacilityError, read_facility, read_request, read_solution, write_solution};
 pub use read::facility2::{Facility2Error, read_facility2, read_plan, write_facility2, write_plan};

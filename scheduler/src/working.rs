@@ -134,6 +134,11 @@ impl<'p> Working<'p> {
         self.problem.batches[ix].drop_penalty.unwrap_or(0) + anchored
     }
 
+    /// Batches that must be in and are not.
+    pub(crate) const fn missing(&self) -> usize {
+        self.missing
+    }
+
     /// Where the anchor has a batch.
     pub(crate) fn anchored(&self, ix: BatchIx) -> Option<&'p Placement> {
         self.anchor.and_then(|anchor| anchor.plan.placement(ix))

@@ -31,7 +31,8 @@ impl Ruin {
     pub(crate) fn choose(&mut self, working: &Working, open: &[BatchIx], length: Slot, rng: &mut Rng) {
         self.taken.clear();
         self.wanted = None;
-        let Some(seed) = costly(working, open, rng) else { return };
+        let missing = if working.missing() > 0 && rng.bool() { missing(working, open, rng) } else { None };
+        let Some(seed) = missing.or_else(|| costly(working, open, rng)) else { return };
         let batch = &working.problem.batches[seed];
         if let Some(placement) = working.placement(seed) {
             let starts = &placement.starts;
@@ -68,6 +69,12 @@ impl Ruin {
             }
         }
     }
+}
+
+/// One of those that must be in and are not.
+fn missing(working: &Working, open: &[BatchIx], rng: &mut Rng) -> Option<BatchIx> {
+    let missing = |ix: &&BatchIx| working.placement(**ix).is_none() && working.problem.batches[**ix].must_be_in();
+    rng.choice(open.iter().filter(missing).collect::<Vec<_>>()).copied()
 }
 
 /// The costliest of a few drawn batches; sometimes of one, so that cheap ones get their turn too.

@@ -6,6 +6,7 @@
 //! times answer alike.
 
 mod looks;
+mod moving;
 mod refusal;
 mod remedy;
 
@@ -23,6 +24,7 @@ use looks::{Looks, start};
 pub(crate) use refusal::pool_use;
 use refusal::refuse;
 
+pub use moving::{MovingOffer, quote_with_moves};
 pub use refusal::{CapacityKind, Cause, Gap, Refusal, Resource, RouteRefusal, Shortage, TenantReason};
 pub use remedy::{Change, Remedy};
 
@@ -252,14 +254,16 @@ fn answer(problem: &Problem, committed: &Committed, request: &Request) -> Answer
 }
 
 fn offer(committed: &Committed, batch: &Batch, placement: Placement) -> Offer {
-    let problem = &committed.problem;
-    let owner = problem.batches.len();
+    offer_beside(&committed.problem, &committed.load, batch, committed.problem.batches.len(), placement)
+}
+
+fn offer_beside(problem: &Problem, load: &Load, batch: &Batch, owner: usize, placement: Placement) -> Offer {
     Offer {
         named: placement.named(problem, batch),
         start: start(&placement),
         end: cost::end(batch, &placement),
         late: cost::late(batch, &placement),
-        cost: cost::of_placement(problem, &committed.load, batch, owner, &placement),
+        cost: cost::of_placement(problem, load, batch, owner, &placement),
         placement,
     }
 }

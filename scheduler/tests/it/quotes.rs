@@ -81,6 +81,39 @@ fn chains(route: &Route, horizon: Slot) -> Vec<Vec<Slot>> {
     chains
 }
 
+#[test]
+fn a_request_that_needs_another_batch_to_move_gets_a_place_when_one_may_move() {
+    let mut draw = Draw::new(vec![]);
+    let mut spec = draw.facility(Size { horizon: 20, batches: 1, activities: 1 });
+    let batch = |id: &str, release: Slot, start_max: Slot| BatchSpec {
+        id: id.to_owned(),
+        tenant: TENANTS[0].to_owned(),
+        family: format!("{} family", TENANTS[0]),
+        release,
+        start_max: Some(start_max),
+        due: 20,
+        routes: vec![RouteSpec {
+            name: "only".to_owned(),
+            activities: vec![ActivitySpec { name: "work".to_owned(), duration: 4, ..ActivitySpec::default() }],
+            suite_holds: vec![SuiteHoldSpec { suites: vec!["suite-0".to_owned()], ..SuiteHoldSpec::default() }],
+            ..RouteSpec::default()
+        }],
+        ..BatchSpec::default()
+    };
+    spec.batches = vec![batch("movable", 0, 15)];
+    let problem = Problem::new(&spec).unwrap();
+    let plan = build(&problem).plan;
+    let committed = Committed::new(problem, plan).unwrap();
+    let wanted = batch("wanted", 0, 0);
+    let request = Request::new(committed.problem(), &wanted).unwrap();
+    assert!(matches!(quote(&committed, &request), Answer::Refused(_)));
+    assert_eq!(quote_with_moves(&committed, &request, 0, 1, Stop::after(400)), None);
+    let found = quote_with_moves(&committed, &request, 1, 1, Stop::after(400)).unwrap();
+    assert_eq!(found.offer.start, 0);
+    let moved: Vec<_> = found.moved.iter().map(|(before, now)| (before.batch.as_str(), now.starts[0])).collect();
+    assert_eq!(moved, [("movable", 4)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -290,6 +323,24 @@ proptest! {
                 prop_assert_eq!(soonest, None, "{:?}", refusal.describe(committed.problem()));
                 prop_assert!(!refusal.for_tenant().is_empty());
             }
+        }
+    }
+
+    #[test]
+    fn an_offer_that_moves_others_moves_no_more_than_allowed_and_leaves_nobody_out(
+        numbers in numbers(), moves_max in 0usize..3,
+    ) {
+        let (committed, spec) = drawn(numbers, SIZE);
+        let request = Request::new(committed.problem(), &spec).unwrap();
+        if let Some(found) = quote_with_moves(&committed, &request, moves_max, 1, Stop::after(100)) {
+            let (problem, ix) = committed.problem().with_batch(&spec).unwrap();
+            prop_assert_eq!(check(&problem, &found.plan), vec![]);
+            prop_assert!(found.plan.placement(ix).is_some());
+            let before = committed.plan();
+            let moved: Vec<_> = before.placed().filter(|(ix, at)| found.plan.placement(*ix) != Some(at)).collect();
+            prop_assert!(moved.len() <= moves_max);
+            prop_assert_eq!(moved.len(), found.moved.len());
+            prop_assert_eq!(found.plan.placed().count(), before.placed().count() + 1);
         }
     }
 }

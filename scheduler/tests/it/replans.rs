@@ -18,6 +18,13 @@ fn drawn(numbers: Vec<u32>) -> (Problem, Plan, Disruption) {
     let problem = Problem::new(&draw.facility(SIZE)).unwrap();
     let plan = build(&problem).plan;
     let first = plan.placed().find(|(_, at)| at.starts[0] >= now).map(|(ix, _)| problem.batch(ix).unwrap().id.clone());
+    // People who are away while work that has begun needs them are missed by every plan: what is
+    // drawn begins when that work is done.
+    let running = plan.placed().flat_map(|(ix, at)| {
+        let activities = &problem.batch(ix).unwrap().route(at.route).unwrap().activities;
+        at.starts.iter().zip(activities).filter(|(start, _)| **start < now).map(|(start, it)| start + it.duration)
+    });
+    let start = running.chain([start]).max().unwrap_or(start);
     let event = match (which, first) {
         (0, _) => Event::SuiteDown { suite: "suite-0".to_owned(), start, end: start + length },
         (1, _) => Event::FewerUnits { pool: "aseptic".to_owned(), start, end: start + length, units: 1 },

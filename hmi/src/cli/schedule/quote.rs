@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use mes_core::clock::Clock;
 use scheduler::{
-    Answer, BatchSpec, Committed, NamedPlacement, Offer, Request, Slot, StartGrid, TenantAnswer, read_request,
+    Answer, BatchSpec, Committed, NamedPlacement, Offer, Request, Slot, StartGrid, Stop, TenantAnswer, read_request,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ use super::{NO, input};
 
 /// Minutes between the starts that a tenant is offered, unless the request names others.
 const SHIFT_MIN: i64 = 8 * 60;
+
+/// Steps spent on a place for which others move.
+const MOVING_STEPS: u64 = 4_000;
 
 /// Quote one batch.
 #[derive(Debug, Args)]
@@ -28,6 +31,9 @@ pub(super) struct Quote {
     /// Answer as the tenant is told: starts on a grid, nothing of others
     #[arg(long)]
     tenant_view: bool,
+    /// When it fits nowhere: look for a place for which at most so many batches move
+    #[arg(long, default_value_t = 0, conflicts_with = "tenant_view")]
+    moves: usize,
 }
 
 /// Starts that may be offered.
@@ -68,12 +74,27 @@ impl Quote {
             }
             let answer = scheduler::quote(&committed, &request);
             let offered = matches!(answer, Answer::Offers(_));
-            (planner(&committed, &answer), offered)
+            let moving = if offered { None } else { self.moving(&committed, &request) };
+            match moving {
+                Some(moving) => (moving, true),
+                None => (planner(&committed, &answer), offered),
+            }
         };
         let took = Clock::wall().saturating_duration_since(began);
         eprintln!("answered in {} µs", took.as_micros());
         println!("{told}");
         Ok(if offered { ExitCode::SUCCESS } else { ExitCode::from(NO) })
+    }
+
+    /// A place for which others move, when that was asked for.
+    fn moving(&self, committed: &Committed, request: &Request) -> Option<Value> {
+        if self.moves == 0 {
+            return None;
+        }
+        let stop = Stop::after(MOVING_STEPS);
+        let found = scheduler::quote_with_moves(committed, request, self.moves, 1, stop)?;
+        let moved = found.moved.iter().map(|(before, now)| json!({ "batch": before.batch, "from": before, "to": now }));
+        Some(json!({ "offers": { "moving": offer(&found.offer) }, "moves": moved.collect::<Vec<_>>() }))
     }
 
     /// The request as the file has it: a batch in the instance's form or by ids, bare or with a grid.
