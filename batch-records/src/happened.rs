@@ -3,7 +3,6 @@
 
 use mes_core::{
     batch::{BatchEvent, ItemValue, ReadingEvidence, Verdict},
-    booking::BookingEvent,
     clock::Timestamp,
     id::{ItemId, PersonId, PhaseId},
     isa88::RecipeEvent,
@@ -12,7 +11,7 @@ use mes_core::{
     tenant::{EquipmentEvent, FacilityEvent, PersonEvent},
 };
 
-use crate::{source::Source, wording};
+use crate::{happened_booking, source::Source, wording};
 
 /// What one event says of one record.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +51,13 @@ impl Happened {
     pub(crate) fn withheld() -> Self {
         Self { action: "withheld", what: Bilingual::new("開示対象外", "withheld"), ..Self::default() }
     }
-    fn new(record_type: &'static str, record_id: impl ToString, action: &'static str, ja: &str, en: &str) -> Self {
+    pub(crate) fn new(
+        record_type: &'static str,
+        record_id: impl ToString,
+        action: &'static str,
+        ja: &str,
+        en: &str,
+    ) -> Self {
         let (record_id, what) = (record_id.to_string(), Bilingual::new(ja, en));
         Self { record_type, record_id, action, what, ..Self::default() }
     }
@@ -60,11 +65,11 @@ impl Happened {
         self.critical = true;
         self
     }
-    fn field(mut self, field: impl ToString) -> Self {
+    pub(crate) fn field(mut self, field: impl ToString) -> Self {
         self.field = field.to_string();
         self
     }
-    fn new_value(mut self, new: impl ToString) -> Self {
+    pub(crate) fn new_value(mut self, new: impl ToString) -> Self {
         self.new = Some(new.to_string());
         self
     }
@@ -76,7 +81,7 @@ impl Happened {
         (self.new, self.unit) = plain(value);
         self
     }
-    fn signed_by(mut self, signature: impl ToString) -> Self {
+    pub(crate) fn signed_by(mut self, signature: impl ToString) -> Self {
         self.signature = Some(signature.to_string());
         self
     }
@@ -111,7 +116,8 @@ pub(crate) fn happened(source: &Source, event: &Event) -> Happened {
         }
         Event::Person(event) => person(event),
         Event::Recipe(event) => recipe(event),
-        Event::Booking(event) => booking(event),
+        Event::Booking(event) => happened_booking::booking(event),
+        Event::Plan(event) => happened_booking::plan(event),
         Event::Samples(SamplesEvent::Sealed { sealed }) => {
             let period = format!("{}–{}", sealed.from, sealed.until);
             let count: u64 = sealed.chunks.iter().map(|chunk| chunk.count).sum();
@@ -419,33 +425,6 @@ fn recipe(event: &RecipeEvent) -> Happened {
                 .new_value(signature.statement_hash);
             said.version = Some(*version);
             said
-        }
-    }
-}
-
-fn booking(event: &BookingEvent) -> Happened {
-    match event {
-        BookingEvent::Quoted { booking, .. } => {
-            Happened::new("booking", booking, "create", "見積り(空き枠回答)", "Quote")
-        }
-        BookingEvent::Requested { booking, recipe, version, .. } => {
-            Happened::new("booking", booking, "create", "仮予約", "Tentative booking")
-                .new_value(format!("{recipe} v{version}"))
-        }
-        BookingEvent::Confirmed { booking, .. } => {
-            Happened::new("booking", booking, "approve", "予約確定", "Booking confirmed")
-        }
-        BookingEvent::Refused { booking, reason } => {
-            let mut said = Happened::new("booking", booking, "reject", "予約を謝絶", "Booking refused");
-            said.new = Some(reason.en.clone());
-            said
-        }
-        BookingEvent::Withdrawn { booking } => {
-            Happened::new("booking", booking, "invalidate", "予約を取下げ", "Booking withdrawn")
-        }
-        BookingEvent::BatchIssued { booking, batch } => {
-            Happened::new("booking", booking, "update", "製造指図に移行", "Batch issued for the booking")
-                .new_value(batch)
         }
     }
 }

@@ -5,6 +5,7 @@ mod document;
 mod exception;
 pub mod export;
 mod happened;
+mod happened_booking;
 mod manifest;
 mod measured;
 mod plot;

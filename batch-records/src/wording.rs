@@ -5,6 +5,7 @@
 use mes_core::{
     access::{AuthMethod, Meaning, SignatureStatus, Subject},
     batch::{DeviationCause, DeviationClass, ItemValue, Lifecycle, ReviewKind, Source as ValueSource, Verdict},
+    booking::BookingStep,
     engine::{LinkState, WriteResult},
     historian::{Cause, Grade, Quality},
     isa88::{Command, EquipmentClass, SignOff, State},
@@ -104,6 +105,14 @@ pub(crate) fn subject(subject: &Subject) -> Bilingual {
             format!("マスターレシピ {recipe} 第{version}版"),
             format!("Master recipe {recipe} v{version}"),
         ),
+        Subject::Booking(booking, step) => {
+            let (ja, en) = match step {
+                BookingStep::RiskAssessment => ("同居のリスク評価", "risk of co-location"),
+                BookingStep::Approval => ("品質保証の承認", "approval by quality assurance"),
+                BookingStep::Confirmation => ("確定", "confirmation"),
+            };
+            Bilingual::new(format!("予約 {booking} の{ja}"), format!("Booking {booking}: {en}"))
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     device_secrets::{DeviceSecrets, SecretsError},
     engine_task::{self, Writer},
+    planner::Planner,
     sealing::Sealing,
 };
 
@@ -106,6 +107,8 @@ pub struct App {
     pub checkpointer: Arc<Checkpointer>,
     /// The policies, for pages that hide what cannot be done.
     pub policies: Arc<Policies>,
+    /// Keeps the newest proposal of a plan.
+    pub planner: Arc<Planner>,
     tasks: Vec<JoinHandle<()>>,
     writer_task: JoinHandle<()>,
     fleet: watch::Sender<Option<Arc<Fleet>>>,
@@ -140,9 +143,21 @@ impl App {
         }
         enter(&writer, Note::Started { wall_time: Clock::system_now() }).await?;
         let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&store), Arc::clone(&key), writer.clone()));
-        let tasks = Vec::new();
-        let mut app =
-            Self { config, clock, writer, store, key, checkpointer, policies, tasks, writer_task, fleet, report };
+        let (tasks, planner) = (Vec::new(), Arc::default());
+        let mut app = Self {
+            config,
+            clock,
+            writer,
+            store,
+            key,
+            checkpointer,
+            policies,
+            planner,
+            tasks,
+            writer_task,
+            fleet,
+            report,
+        };
         app.start_tasks().await?;
         if start.drivers {
             app.run_drivers().await?;
@@ -153,6 +168,8 @@ impl App {
     async fn start_tasks(&mut self) -> Result<(), AppError> {
         let every = Duration::from_secs(self.config.checkpoint_s.max(1));
         self.tasks.push(tokio::spawn(Arc::clone(&self.checkpointer).run(every)));
+        let (planner, views) = (Arc::clone(&self.planner), self.writer.views());
+        self.tasks.push(tokio::spawn(async move { planner.watch(views).await }));
         let mut sealing = Sealing::resume(&self.store, &self.writer.view()).await?;
         let (writer, store) = (self.writer.clone(), Arc::clone(&self.store));
         let mut views = writer.views();

@@ -26,7 +26,8 @@ impl BookingNumbers {
     /// The next id for a tenant, given the ids of all bookings.
     pub(crate) fn next<'a>(&self, tenant: Option<&TenantId>, known: impl Iterator<Item = &'a str>) -> String {
         let prefix = prefix(tenant);
-        let number = |id: &str| id.strip_prefix(&prefix)?.parse::<u64>().ok();
+        // A batch of a series has a number of its own behind that of the request.
+        let number = |id: &str| id.strip_prefix(&prefix)?.split('-').next()?.parse::<u64>().ok();
         let highest = known.filter_map(number).max().unwrap_or(0);
         let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
         let last = handed_out.entry(prefix.clone()).or_insert(0);
@@ -42,7 +43,7 @@ mod tests {
     #[test]
     fn numbers_run_on_per_tenant_and_after_a_restart() {
         let (a, b): (TenantId, TenantId) = ("TEN-A".parse().unwrap(), "ACME".parse().unwrap());
-        let known = ["BK-001", "BKG-A-0007", "BKG-A-x", "BKG-ACME-0002"];
+        let known = ["BK-001", "BKG-A-0007-2", "BKG-A-x", "BKG-ACME-0002"];
         let numbers = BookingNumbers::default();
         assert_eq!(numbers.next(Some(&a), known.into_iter()), "BKG-A-0008");
         assert_eq!(numbers.next(Some(&a), known.into_iter()), "BKG-A-0009", "none twice, booked or not");

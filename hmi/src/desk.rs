@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use mes_core::{
     access::{Action, AuthMethod, Reauth, Rejection, Scope},
-    booking::BookingWindow,
+    booking::{Offer, QUOTES_PER_MINUTE_MAX, check_series},
     clock::Timestamp,
-    engine::{Act, Command, Input, Note, View},
+    engine::{Act, Command, Input, Note, Quoted, View},
     historian::Sample,
-    id::{BatchId, EquipmentId, PersonId, TagId, TerminalId},
+    id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
     journal::{Entry, EntryId, Owner, StreamId, StreamKind},
     quantity::Bilingual,
     store::{PAGE_ROWS_MAX, Store, samples_between},
@@ -20,13 +20,13 @@ use crate::{
     booking_number::BookingNumbers,
     credentials,
     demo::Demo,
-    intake::{self, Wish},
     packaging,
+    planner::Found,
+    planning,
+    quoting::{self, Wish},
+    reasons::{self, Reason},
     web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest, StageSender},
 };
-
-/// Most quotes that a person may ask for in a minute of wall time.
-const QUOTES_PER_MINUTE_MAX: u32 = 30;
 
 /// The running facility as the pages see it.
 pub struct FacilityDesk {
@@ -47,13 +47,7 @@ impl FacilityDesk {
                 tick.send_modify(|count| *count = count.wrapping_add(1));
             }
         });
-        Self {
-            app,
-            demo,
-            ticks,
-            quotes: credentials::PerMinute::new(QUOTES_PER_MINUTE_MAX),
-            numbers: BookingNumbers::default(),
-        }
+        Self { app, demo, ticks, quotes: credentials::PerMinute::default(), numbers: BookingNumbers::default() }
     }
 
     async fn decide(&self, input: Input) -> Result<Vec<EntryId>, Rejection> {
@@ -107,7 +101,7 @@ impl FacilityDesk {
         view.facility.people.get(&scope.person).is_some_and(|person| person.roles.iter().any(auditor))
     }
 
-    async fn quoted(&self, scope: Scope, request: QuoteRequest) -> Result<Result<BookingWindow, Bilingual>, Rejection> {
+    async fn quoted(&self, scope: Scope, request: QuoteRequest) -> Result<Result<Vec<Offer>, Bilingual>, Rejection> {
         let view = self.app.writer.view();
         let Some(tenant) = scope.tenant.clone() else {
             return Err(Rejection::new(
@@ -116,26 +110,25 @@ impl FacilityDesk {
                 "A quote is asked for by a tenant's planner.",
             ));
         };
-        self.quotes.take(&scope.person)?;
-        let recipe = view.cut(&scope).recipes.get(&(request.recipe.clone(), request.version)).cloned();
+        let recipe = view.cut(&scope).recipes.get(&(request.asked.recipe.clone(), request.asked.version)).cloned();
         let recipe = recipe.ok_or_else(Rejection::not_found)?;
-        let wish = Wish { tenant: &tenant, recipe: &recipe.body, earliest: request.earliest, latest: request.latest };
-        let answer = intake::offer(&view, &wish);
-        if let Err(no) = &answer {
-            tracing::info!(booking.id = %request.booking, reasons = ?no.planner, "a quote was refused");
-        }
-        let answer = answer.map_err(|no| no.tenant);
-        let command = Command::Booking {
-            booking: request.booking,
-            command: mes_core::booking::BookingCommand::NoteQuote {
-                recipe: request.recipe,
-                version: request.version,
-                earliest: request.earliest,
-                latest: request.latest,
-                answer: answer.clone(),
-            },
+        check_series(&request.asked)?;
+        let in_minute = self.quotes.count(&scope.person);
+        let asked = request.asked.clone();
+        // Beyond the limit nothing is searched; the engine refuses the quote and enters that it did.
+        let answer = if in_minute > QUOTES_PER_MINUTE_MAX {
+            Err(Bilingual::default())
+        } else {
+            let search = move || quoting::offers(&view, &Wish { tenant: &tenant, recipe: &recipe.body, asked: &asked });
+            let found = tokio::task::spawn_blocking(search).await.map_err(failed)?;
+            found.map_err(|no| {
+                tracing::info!(booking.id = %request.booking, reasons = ?no.planner, "a quote was refused");
+                no.tenant
+            })
         };
-        self.decide(Input::Act(Box::new(Act { scope, signer: None, command }))).await?;
+        let QuoteRequest { booking, asked } = request;
+        let quoted = Quoted { scope, booking, asked, answer: answer.clone(), in_minute };
+        self.decide(Input::Note(Note::Quoted(Box::new(quoted)))).await?;
         Ok(answer)
     }
 
@@ -186,7 +179,7 @@ impl Desk for FacilityDesk {
     }
     fn next_booking(&self, scope: &Scope) -> String {
         let view = self.app.writer.view();
-        let known = view.bookings.keys().map(|booking| booking.as_str());
+        let known = view.bookings.keys().chain(view.quotes.keys()).map(|booking| booking.as_str());
         self.numbers.next(scope.tenant.as_ref(), known)
     }
     fn terminal(&self, _client: &str, host: &str) -> Option<TerminalId> {
@@ -198,7 +191,22 @@ impl Desk for FacilityDesk {
         crate::permission::may(&self.app, scope, action, batch)
     }
     fn act(&self, act: Act) -> Answer<'_, Vec<EntryId>> {
-        Box::pin(async move { self.decide(Input::Act(Box::new(act))).await })
+        Box::pin(async move {
+            if let Command::AdoptPlan { adopted, .. } = &act.command {
+                // The referee has the last word on a plan, whoever made it; the engine then judges what no plan may do.
+                let (view, adopted) = (self.app.writer.view(), adopted.clone());
+                if self.may(&act.scope, Action::AdoptPlan, None) {
+                    let judged = tokio::task::spawn_blocking(move || planning::judge(&view, &adopted)).await;
+                    judged.map_err(failed)??;
+                }
+            }
+            let adopts = matches!(act.command, Command::AdoptPlan { .. });
+            let entries = self.decide(Input::Act(Box::new(act))).await?;
+            if adopts {
+                self.app.planner.forget();
+            }
+            Ok(entries)
+        })
     }
     fn check_credential(&self, person: PersonId, secret: String, client: String) -> Answer<'_, Reauth> {
         Box::pin(async move { credentials::check(&self.app, &person, secret, &client, AuthMethod::Password).await })
@@ -223,8 +231,30 @@ impl Desk for FacilityDesk {
             samples_between(self.app.store.as_ref(), &tag, from, until).await.map_err(failed)
         })
     }
-    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>> {
+    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>> {
         Box::pin(self.quoted(scope, request))
+    }
+    fn proposal(&self, scope: &Scope) -> Option<Arc<Found>> {
+        let view = self.app.writer.view();
+        self.may(scope, Action::AdoptPlan, None).then(|| self.app.planner.newest(&view)).flatten()
+    }
+    fn propose(&self, scope: Scope) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if !self.may(&scope, Action::AdoptPlan, None) {
+                return Err(Rejection::not_found());
+            }
+            self.app.planner.propose(self.app.writer.view()).await;
+            Ok(())
+        })
+    }
+    fn reasons(&self, scope: &Scope, booking: &BookingId) -> Vec<Reason> {
+        let view = self.app.writer.view();
+        if !view.cut(scope).bookings.contains_key(booking) {
+            return Vec::new();
+        }
+        let found = reasons::reasons(&view, booking);
+        let whole = scope.tenant.is_none() && !self.is_auditor(scope);
+        if whole { found } else { found.into_iter().map(Reason::of_tenant).collect() }
     }
     fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download> {
         Box::pin(async move {

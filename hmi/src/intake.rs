@@ -1,30 +1,32 @@
 //! The facility, its people and its bookings, translated into a scheduling problem, and an answer translated back.
 //!
-//! It decides nothing: the scheduler finds the place, a person confirms it, and the engine checks every hard rule again.
+//! It decides nothing: the scheduler finds the place, a person confirms it, and the engine checks every hard rule again. Quotes are
+//! asked for in `quoting.rs`, plans in `planning.rs`.
 //! Labour is a pool per employer and qualification; every piece of equipment is a pool of its own, because a batch record
 //! names it. Time is cut into slots of five minutes that begin on a Monday at midnight, local time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mes_core::{
-    booking::{Booking, BookingState, BookingWindow, PlannedActivity},
+    booking::{Booking, BookingWindow, PlannedActivity, planned},
     clock::{SHOWN_OFFSET_S, Timestamp},
     engine::View,
     id::{EquipmentId, EquipmentRole, PhaseId, SuiteId, TenantId},
     isa88::{
         CleanlinessGrade, EquipmentClass, EquipmentRequirement, Expression, Phase, PhaseKind, RecipeBody, SignOff,
     },
-    quantity::Bilingual,
     tenant::{Agreement, Facility, Manufacturer, Role},
 };
 use scheduler::{
-    ActivitySpec, Answer, BatchSpec, Capacity, CapacityKind, ChangeoverSpec, CommitmentSpec, Committed, DemandSpec,
-    EquipmentHoldSpec, Grade, NamedPlacement, NamedPlan, Pool, PoolKind, Problem, ProblemSpec, Request, RouteSpec,
-    Slot, SuiteHoldSpec, SuiteSpec, TenantReason, TenantSpec, WeeklyShift, Window, quote,
+    ActivitySpec, BatchSpec, Capacity, ChangeoverSpec, CommitmentSpec, DemandSpec, EquipmentHoldSpec, Grade,
+    NamedPlacement, NamedPlan, Pool, PoolKind, ProblemSpec, RouteSpec, Slot, SuiteHoldSpec, SuiteSpec, TenantSpec,
+    WeeklyShift, Window,
 };
 
+use crate::progress::expected;
+
 /// Length of a slot, in minutes.
-const SLOT_MIN: i64 = 5;
+pub(crate) const SLOT_MIN: i64 = 5;
 /// How far ahead capacity is planned, in days.
 const HORIZON_D: i64 = 180;
 /// Line clearance and clean-up between two batches of one tenant, in minutes.
@@ -38,23 +40,24 @@ const SLACK_MIN: i64 = 4 * 60;
 /// How long work may wait after a culture when the recipe sets no hold time, in minutes.
 const SLACK_CULTURE_MIN: i64 = 16 * 60;
 
-/// Why a quote could not be given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoOffer {
-    /// What the tenant may know.
-    pub tenant: Bilingual,
-    /// What the planner sees.
-    pub planner: Vec<String>,
-}
-
-/// The problem behind all quotes at one moment.
-struct Translation {
-    origin: Timestamp,
+/// Between the facility's time and the slots of a problem.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Translation {
+    /// When slot 0 begins.
+    pub(crate) origin: Timestamp,
 }
 
 impl Translation {
+    /// Slots that begin with the week in which the first of everything held began.
+    pub(crate) fn of(view: &View) -> Self {
+        let held = planned(&view.bookings, &view.batches, view.now).flat_map(|(_, booking)| {
+            let begun = expected(booking, view).first().map_or(booking.window.from, |step| step.from);
+            [booking.window.from, begun]
+        });
+        Self::from(held.min().map_or(view.now, |first| first.min(view.now)))
+    }
     /// Slot 0 is Monday 00:00 local time of the week that holds `earliest`.
-    fn from(earliest: Timestamp) -> Self {
+    pub(crate) fn from(earliest: Timestamp) -> Self {
         const WEEK_MS: i64 = 7 * 24 * 3_600_000;
         // 1970-01-05 was a Monday.
         let monday_ms = 4 * 24 * 3_600_000 - i64::from(SHOWN_OFFSET_S) * 1000;
@@ -62,136 +65,25 @@ impl Translation {
         Self { origin: Timestamp::from_ms(monday_ms + weeks * WEEK_MS) }
     }
     /// The slot in which an instant lies.
-    fn floor(&self, at: Timestamp) -> Slot {
+    pub(crate) fn floor(&self, at: Timestamp) -> Slot {
         at.since_ms(self.origin).div_euclid(SLOT_MIN * 60_000)
     }
     /// The first slot that begins at or after an instant.
-    fn ceil(&self, at: Timestamp) -> Slot {
+    pub(crate) fn ceil(&self, at: Timestamp) -> Slot {
         -(-at.since_ms(self.origin)).div_euclid(SLOT_MIN * 60_000)
     }
-    fn at(&self, slot: Slot) -> Timestamp {
+    pub(crate) fn at(&self, slot: Slot) -> Timestamp {
         self.origin.plus_s(slot * SLOT_MIN * 60)
     }
 }
 
-fn slots(minutes: i64) -> Slot {
+/// How many slots so many minutes take.
+pub(crate) fn slots(minutes: i64) -> Slot {
     (minutes + SLOT_MIN - 1) / SLOT_MIN
 }
 
-/// What a tenant asks for.
-#[derive(Debug, Clone)]
-pub struct Wish<'a> {
-    /// Who asks.
-    pub tenant: &'a TenantId,
-    /// The recipe to be run.
-    pub recipe: &'a RecipeBody,
-    /// Not before.
-    pub earliest: Timestamp,
-    /// Done by.
-    pub latest: Timestamp,
-}
-
-/// Asks the scheduler for the earliest place of a batch beside everything booked.
-pub fn offer(view: &View, wish: &Wish<'_>) -> Result<BookingWindow, NoOffer> {
-    let header = &wish.recipe.header;
-    let Some(agreement) = view.facility.agreement_for(wish.tenant, &header.product) else {
-        return Err(refusal(
-            "この製品の取決めがありません。品質保証に連絡してください。",
-            "There is no quality agreement for this product. Contact quality assurance.",
-        ));
-    };
-    let earliest = wish.earliest.max(view.now);
-    if wish.latest <= earliest {
-        return Err(refusal(
-            "完了期限が開始より前、または過去です。期限を後ろにしてください。",
-            "The latest end lies before the start, or in the past. Choose a later one.",
-        ));
-    }
-    let time = Translation::from(earliest.min(view.now));
-    let broken = |sentence: String| NoOffer {
-        tenant: Bilingual::new(
-            "見積りを計算できませんでした。設備管理担当者に連絡してください。",
-            "The quote could not be calculated. Contact the facility.",
-        ),
-        planner: vec![sentence],
-    };
-    let spec = problem(view, &time);
-    let problem = Problem::new(&spec).map_err(|error| broken(error.to_string()))?;
-    let plan = named_plan(&spec).resolve(&problem).map_err(|error| broken(error.to_string()))?;
-    let committed = Committed::new(problem, plan).map_err(|error| broken(error.to_string()))?;
-    let mut batch = batch_spec("asked", wish.recipe, agreement, &view.facility);
-    if batch.routes.is_empty() {
-        return Err(refusal(
-            "取決めのスイートに、このレシピに必要な設備がありません。設備管理担当者に連絡してください。",
-            "No suite of your agreement has the equipment that this recipe needs. Contact the facility.",
-        ));
-    }
-    batch.release = time.ceil(earliest);
-    batch.due = time.floor(wish.latest);
-    batch.deadline = Some(batch.due);
-    let request = Request::new(committed.problem(), &batch).map_err(|error| broken(error.to_string()))?;
-    match quote(&committed, &request) {
-        Answer::Offers(offers) => window(&time, wish.recipe, &batch, &offers.earliest.named)
-            .ok_or_else(|| broken("the offer names no suite".to_owned())),
-        Answer::Refused(refused) => {
-            Err(NoOffer { tenant: tenant_words(&refused.for_tenant()), planner: refused.describe(committed.problem()) })
-        }
-    }
-}
-
-fn refusal(ja: &str, en: &str) -> NoOffer {
-    NoOffer { tenant: Bilingual::new(ja, en), planner: vec![en.to_owned()] }
-}
-
-fn tenant_words(reasons: &[TenantReason]) -> Bilingual {
-    // Needed is rounded up; what the dates leave begins at the next slot, so up to one slot of what was asked for is not lost.
-    let needed_h = |slots: Slot| (slots * SLOT_MIN + 59).div_euclid(60);
-    let hours = |slots: Slot| ((slots + 1) * SLOT_MIN).div_euclid(60);
-    let sentences: Vec<(String, String)> = reasons
-        .iter()
-        .map(|reason| match reason {
-            TenantReason::TooLittleTime { needed, available } => (
-                format!(
-                    "工程に約{}時間必要ですが、ご希望の期間は{}時間です。期間を延ばしてください。",
-                    needed_h(*needed),
-                    hours(*available)
-                ),
-                format!(
-                    "The procedure needs about {} h, your dates leave {} h. Widen the dates.",
-                    needed_h(*needed),
-                    hours(*available)
-                ),
-            ),
-            TenantReason::NoAllowedStart => (
-                "ご希望の期間に開始できる時刻がありません。".to_owned(),
-                "No start that may be offered lies within your dates.".to_owned(),
-            ),
-            TenantReason::NoSuitableSuite => (
-                "取決めのスイートに、必要な清浄度のものがありません。".to_owned(),
-                "None of the suites in your agreement has the grade this recipe needs.".to_owned(),
-            ),
-            TenantReason::QuotaReached { max_suites } => (
-                format!("取決めのスイート数（{max_suites}）を使い切っています。"),
-                format!("You already hold as many suites as agreed ({max_suites})."),
-            ),
-            TenantReason::NoCapacity { kind, .. } => {
-                let (ja, en) = match kind {
-                    CapacityKind::Suite => ("スイート", "suite"),
-                    CapacityKind::People => ("人員", "staff"),
-                    CapacityKind::Equipment => ("設備", "equipment"),
-                };
-                (
-                    format!("この期間にこの種類の製造枠は空きなしです（{ja}）。期間を変えてください。"),
-                    format!("No capacity of this kind in this window ({en}). Try other dates."),
-                )
-            }
-        })
-        .collect();
-    let join = |part: fn(&(String, String)) -> &str| sentences.iter().map(part).collect::<Vec<_>>().join(" ");
-    Bilingual::new(join(|s| &s.0), join(|s| &s.1))
-}
-
-fn problem(view: &View, time: &Translation) -> ProblemSpec {
+/// The facility as a problem, with the given batches.
+pub(crate) fn problem(view: &View, time: &Translation, batches: Vec<BatchSpec>) -> ProblemSpec {
     let facility = &view.facility;
     let now = time.floor(view.now);
     let horizon = now + slots(HORIZON_D * 24 * 60);
@@ -225,20 +117,15 @@ fn problem(view: &View, time: &Translation) -> ProblemSpec {
         pools: pools(facility, time, horizon),
         changeover: ChangeoverSpec { time: table(false), cost: table(true), families },
         co_occupancy: Vec::new(),
-        batches: view
-            .bookings
-            .iter()
-            .filter(|(_, booking)| holds_capacity(booking) && booking.window.until > time.origin)
-            .filter_map(|(id, booking)| committed_spec(id.as_str(), booking, view, time))
-            .collect(),
+        batches,
+        ..ProblemSpec::default()
     }
 }
 
-fn holds_capacity(booking: &Booking) -> bool {
-    match booking.state {
-        BookingState::Requested | BookingState::Confirmed | BookingState::Issued(_) => true,
-        BookingState::Refused(_) | BookingState::Withdrawn => false,
-    }
+/// Everything that is held, where it is: the batches that a quote is inserted beside.
+pub(crate) fn held(view: &View, time: &Translation) -> Vec<BatchSpec> {
+    let planned = planned(&view.bookings, &view.batches, view.now);
+    planned.filter_map(|(id, booking)| committed_spec(id.as_str(), booking, view, time)).collect()
 }
 
 fn suites_of<'a>(facility: &'a Facility, tenant: &TenantId) -> BTreeSet<&'a SuiteId> {
@@ -402,7 +289,8 @@ fn roles_used(phase: &Phase) -> BTreeSet<EquipmentRole> {
     roles
 }
 
-fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &Facility) -> BatchSpec {
+/// A batch of a recipe under an agreement: one route per suite that has the equipment.
+pub(crate) fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &Facility) -> BatchSpec {
     let works = works(recipe);
     let demand = |role: Role| DemandSpec { pool: labour(agreement, role), units: 1 };
     let activities: Vec<ActivitySpec> = works
@@ -438,8 +326,7 @@ fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, facility: &F
             suites: vec![suite.to_string()],
             first: 0,
             last,
-            shared: false,
-            same_suite_as: None,
+            ..SuiteHoldSpec::default()
         }],
         equipment_holds: holds_in(suite),
     };
@@ -460,31 +347,40 @@ fn units_of(facility: &Facility, suite: &SuiteId, class: EquipmentClass) -> Vec<
     facility.equipment.values().filter(fits).map(|unit| unit.id.to_string()).collect()
 }
 
-/// A booking that holds capacity: its own times, suite and equipment are fixed.
-fn committed_spec(id: &str, booking: &Booking, view: &View, time: &Translation) -> Option<BatchSpec> {
+/// The batch of a booking, with the one route that its suite is, and the equipment it was given.
+pub(crate) fn booked_spec(id: &str, booking: &Booking, view: &View) -> Option<(BatchSpec, CommitmentSpec)> {
     let agreement = view.facility.agreement_for(&booking.tenant, &booking.product)?;
     let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
     let mut batch = batch_spec(id, recipe, agreement, &view.facility);
     let name = booking.window.suite.to_string();
-    let route = batch.routes.iter().find(|route| route.name == name)?;
-    let starts: Vec<Option<Slot>> = booking.window.activities.iter().map(|a| Some(time.floor(a.from))).collect();
-    if starts.len() != route.activities.len() {
-        return None;
-    }
+    batch.routes.retain(|route| route.name == name);
+    let route = batch.routes.first()?;
     let equipment = recipe
         .equipment
         .iter()
         .map(|need| booking.window.equipment.get(&need.role).map(EquipmentId::to_string))
         .collect();
-    batch.release = starts.iter().flatten().min().copied().unwrap_or(0);
+    let starts = vec![None; route.activities.len()];
+    let suites = vec![Some(booking.window.suite.to_string())];
+    Some((batch, CommitmentSpec { route: name, starts, suites, equipment }))
+}
+
+/// A booking that holds capacity, where it is expected to be: as planned, or as far behind as its batch is.
+fn committed_spec(id: &str, booking: &Booking, view: &View, time: &Translation) -> Option<BatchSpec> {
+    let (mut batch, mut fixed) = booked_spec(id, booking, view)?;
+    let expected = expected(booking, view);
+    if expected.len() != fixed.starts.len() {
+        return None;
+    }
+    fixed.starts = expected.iter().map(|step| Some(time.floor(step.from))).collect();
+    batch.release = fixed.starts.iter().flatten().min().copied().unwrap_or(0);
     batch.due = time.ceil(booking.window.until);
-    batch.commitment =
-        Some(CommitmentSpec { route: name, starts, suites: vec![Some(booking.window.suite.to_string())], equipment });
+    batch.commitment = Some(fixed);
     Some(batch)
 }
 
 /// The committed bookings as a plan: exactly their commitments.
-fn named_plan(spec: &ProblemSpec) -> NamedPlan {
+pub(crate) fn named_plan(spec: &ProblemSpec) -> NamedPlan {
     let batches = spec
         .batches
         .iter()
@@ -502,7 +398,8 @@ fn named_plan(spec: &ProblemSpec) -> NamedPlan {
     NamedPlan { problem: spec.name.clone(), batches }
 }
 
-fn window(
+/// A placement as a booking's window.
+pub(crate) fn window(
     time: &Translation,
     recipe: &RecipeBody,
     batch: &BatchSpec,

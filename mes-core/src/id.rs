@@ -80,6 +80,8 @@ ids! {
     PersonId = "person id";
     /// A phase of a recipe and its execution in a batch (a step 工程 on the screen).
     PhaseId = "phase id";
+    /// An adopted plan of the facility.
+    PlanId = "plan id";
     /// A product code.
     ProductId = "product id";
     /// A master recipe, without its version.

@@ -79,6 +79,7 @@ impl Ids {
     fn address(&self, path: &str) -> String {
         path.replace("{batch}", self.batch)
             .replace("{booking}", self.booking)
+            .replace("{plan}", "PLN-1")
             .replace("{recipe}", self.recipe)
             .replace("{equipment}", self.equipment)
             .replace("{version}", "1")
@@ -208,7 +209,12 @@ fn commands(ids: &Ids) -> Vec<Value> {
         batch(json!("complete_execution")),
         batch(json!({ "dispose": { "release": true, "signature": "SIG-1", "text": null, "seals": [] } })),
         booking(json!("withdraw")),
-        booking(json!("confirm")),
+        booking(json!({ "request": { "offer": 0, "stated": { "regime": "gctp", "open_handling": false,
+            "infection": "negative" }, "text": null } })),
+        booking(json!({ "approve": { "sign": { "statement": hash, "shown_at": "2026-01-01T00:00:00.000Z",
+            "language": "ja", "signature": "SIG-1" } } })),
+        booking(json!({ "confirm": { "sign": { "statement": hash, "shown_at": "2026-01-01T00:00:00.000Z",
+            "language": "ja", "signature": "SIG-1" } } })),
         json!({ "approve_recipe": { "recipe": ids.recipe, "version": 1, "approval": "quality", "statement": hash,
             "shown_at": "2026-01-01T00:00:00.000Z", "language": "ja", "signature": "SIG-1" } }),
     ]

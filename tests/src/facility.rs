@@ -19,7 +19,9 @@ use hmi::{
 };
 use mes_core::{
     batch::{BatchCommand, IssueOrder},
-    booking::BookingCommand,
+    booking::{
+        Asked, BookingCommand, BookingStep, Infection, Regime, RiskAnswer, RiskAssessment, RiskQuestion, Stated,
+    },
     engine::{Command, View},
     id::{BatchId, BookingId, PersonId, TenantId},
     journal::Purpose,
@@ -247,16 +249,29 @@ impl Facility {
         let planner = self.person(Team::of(&tenant).planner);
         let request = QuoteRequest {
             booking: booking.clone(),
-            recipe: recipe.parse().unwrap(),
-            version,
-            earliest: self.view().now,
-            latest: self.view().now.plus_s(WINDOW_D * 86_400),
+            asked: Asked {
+                recipe: recipe.parse().unwrap(),
+                version,
+                earliest: self.view().now,
+                latest: self.view().now.plus_s(WINDOW_D * 86_400),
+                series: None,
+            },
         };
-        let window = self.desk.quote(planner.scope(), request).await.unwrap().unwrap();
-        let ask = BookingCommand::Request { recipe: recipe.parse().unwrap(), version, window };
-        planner.books(&booking, ask).await.unwrap();
-        self.person("nakamura").books(&booking, BookingCommand::Confirm).await.unwrap();
+        self.desk.quote(planner.scope(), request).await.unwrap().unwrap();
+        planner.books(&booking, Self::request()).await.unwrap();
+        let answers = RiskQuestion::ALL.map(|question| (question, RiskAnswer::Satisfied));
+        let risk = RiskAssessment { answers: answers.into(), acceptable: true };
+        self.person("tanaka").signs_booking(&booking, BookingStep::RiskAssessment, Some(&risk)).await.unwrap();
+        self.person("watanabe").signs_booking(&booking, BookingStep::Approval, None).await.unwrap();
+        self.person("nakamura").signs_booking(&booking, BookingStep::Confirmation, None).await.unwrap();
         booking
+    }
+
+    /// The request of the first offer of a quote.
+    pub fn request() -> BookingCommand {
+        let stated =
+            Stated { regime: Regime::Gctp, open_handling: false, infection: Infection::Negative, patient_date: None };
+        BookingCommand::Request { offer: 0, stated, text: None }
     }
 
     fn recipe(&self, recipe: &str) -> (u32, TenantId) {

@@ -4,7 +4,7 @@ use hmi::web::port::{Desk, unwatched};
 use mes_core::{
     access::{AuthMethod, Meaning, Reauth, Rejection, Scope, SignatureStatus, Subject},
     batch::{Batch, BatchCommand, Entered},
-    booking::BookingCommand,
+    booking::{Booking, BookingCommand, BookingSignature, BookingStep, RiskAssessment, booking_statement},
     engine::{Act, Command},
     id::{BatchId, BookingId, DeviationId, PersonId, SignatureId},
     journal::EntryId,
@@ -72,6 +72,32 @@ impl<'f> Person<'f> {
     /// A command about a booking.
     pub async fn books(&self, booking: &BookingId, command: BookingCommand) -> Outcome {
         self.act(Command::Booking { booking: booking.clone(), command }).await
+    }
+    /// Signs a step of a booking, as the page would show it now.
+    pub async fn signs_booking(
+        &self,
+        request: &BookingId,
+        step: BookingStep,
+        risk: Option<&RiskAssessment>,
+    ) -> Outcome {
+        let view = self.facility.view();
+        let text = "closed systems only".to_owned();
+        let open: Vec<(&BookingId, &Booking)> =
+            view.bookings.iter().filter(|(id, booking)| booking.of_request(id, request)).collect();
+        let drafted = risk.map(|risk| (risk, Some(text.as_str())));
+        let (shown_at, language) = (view.now, self.scope().language);
+        let statement = booking_statement(step, &open, drafted, &self.id, (shown_at, language))?;
+        let signature = hmi::random::id("SIG").parse().unwrap();
+        let sign = BookingSignature { statement: statement.hash()?, shown_at, language, signature };
+        let command = match (step, risk) {
+            (BookingStep::RiskAssessment, Some(risk)) => {
+                BookingCommand::AssessRisk { assessment: risk.clone(), text: Some(text), sign }
+            }
+            (BookingStep::Approval, _) => BookingCommand::Approve { sign },
+            _ => BookingCommand::Confirm { sign },
+        };
+        let signer = self.enters(&Facility::password(&self.id)).await?;
+        self.act_with(signer, Command::Booking { booking: request.clone(), command }).await
     }
     /// A command with a credential that was checked before.
     pub async fn act_with(&self, signer: Reauth, command: Command) -> Outcome {

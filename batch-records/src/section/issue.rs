@@ -192,6 +192,14 @@ pub(super) fn order(source: &Source) -> Section {
     let rows = source.lines.iter().filter_map(|line| {
         let (ja, en) = match &line.event {
             Some(Event::Booking(BookingEvent::Requested { .. })) => ("仮予約", "Tentative booking"),
+            Some(Event::Booking(BookingEvent::Held { .. })) => ("仮予約の枠を確保", "Window held"),
+            Some(Event::Booking(BookingEvent::RiskAssessed { .. })) => {
+                ("同居のリスク評価", "Risk of co-location assessed")
+            }
+            Some(Event::Booking(BookingEvent::Approved { .. })) => {
+                ("予約を品質保証が承認", "Booking approved by quality assurance")
+            }
+            Some(Event::Booking(BookingEvent::Moved { .. })) => ("計画により枠を移動", "Window moved by a plan"),
             Some(Event::Booking(BookingEvent::Confirmed { .. })) => ("予約確定", "Booking confirmed"),
             Some(Event::Booking(BookingEvent::BatchIssued { .. })) => ("製造指図に移行", "Batch issued for it"),
             Some(Event::Batch(BatchEvent::Issued { .. })) => ("製造指図の発行", "Batch issued"),

@@ -11,4 +11,6 @@ mod record;
 #[cfg(test)]
 mod story;
 #[cfg(test)]
+mod story_booking;
+#[cfg(test)]
 mod verify;

@@ -192,20 +192,7 @@ impl Story {
             until: self.now.plus_s(100 * HOUR),
             activities: Vec::new(),
         };
-        let planner: Staff = ("mori", "森 彩 (Mori Aya)", Role::Tpl);
-        let requested = BookingEvent::Requested {
-            booking: id("BK-0001"),
-            tenant: id("TEN-A"),
-            product: id("MSC-100"),
-            recipe: id("MBR-MSC-001-S"),
-            version: 3,
-            window,
-            by: id("mori"),
-        };
-        self.record(tenant(), "booking:BK-0001", person(planner), Event::Booking(requested));
-        let admin: Staff = ("kato", "加藤 亮 (Kato Ryo)", Role::Fad);
-        let confirmed = BookingEvent::Confirmed { booking: id("BK-0001"), by: id("kato") };
-        self.record(tenant(), "booking:BK-0001", person(admin), Event::Booking(confirmed));
+        self.booked(window);
         self.wait(HOUR);
         self.batch(person(SUP), BatchEvent::Issued { issued: Box::new(issued) });
         let batch_issued = BookingEvent::BatchIssued { booking: id("BK-0001"), batch: id("MSC-2607-01") };

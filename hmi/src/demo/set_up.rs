@@ -13,7 +13,7 @@ use equipment_drivers::{PkiError, SimError, TrustList};
 use mes_core::{
     access::Rejection,
     batch::{BatchCommand, IssueOrder},
-    booking::BookingCommand,
+    booking::Asked,
     clock::{Clock, Timestamp},
     engine::Command,
     id::{BatchId, BookingId, IdError, ItemId, PersonId, PhaseId, TenantId},
@@ -255,16 +255,18 @@ impl Cast {
         let booking = BookingId::parse(format!("BK-{number:03}"))?;
         let request = QuoteRequest {
             booking: booking.clone(),
-            recipe: recipe.clone(),
-            version: *version,
-            earliest: view.now,
-            latest: view.now.plus_s(WINDOW_D * 86_400 * i64::from(number)),
+            asked: Asked {
+                recipe: recipe.clone(),
+                version: *version,
+                earliest: view.now,
+                latest: view.now.plus_s(WINDOW_D * 86_400 * i64::from(number)),
+                series: None,
+            },
         };
-        let window = self.quote(&people.planner, request).await?;
-        let book = |command| Command::Booking { booking: booking.clone(), command };
-        let ask = BookingCommand::Request { recipe: recipe.clone(), version: *version, window: window.clone() };
-        self.act(&people.planner, book(ask)).await?;
-        self.act(&"nakamura".parse()?, book(BookingCommand::Confirm)).await?;
+        let offers = self.quote(&people.planner, request).await?;
+        let window = offers.first().and_then(|offer| offer.windows.first());
+        let Some(window) = window else { return Err(CastError::Script("an empty offer".to_owned()).into()) };
+        self.reserve(&people.planner, &booking).await?;
         let day = date(view.now);
         let batch = BatchId::parse(format!("{}-{day}-{number:02}", tenant.as_str().replace("TEN-", "MSC-")))?;
         let order = IssueOrder {

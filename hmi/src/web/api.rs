@@ -9,8 +9,9 @@ use axum::{
 use mes_core::{
     access::{Reauth, Rejection},
     batch::BatchCommand,
+    booking::Asked,
     engine::{Act, Command},
-    id::{BatchId, PersonId},
+    id::{BatchId, BookingId, PersonId},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ use super::{
     error::{WebError, status_of},
     glance::current,
     page::records::file,
-    port::unwatched,
+    port::{QuoteRequest, unwatched},
     session::Session,
 };
 
@@ -83,6 +84,28 @@ pub(crate) async fn bookings(State(state): State<AppState>, session: Session) ->
     let view = session.view(&state);
     let list = view.bookings.iter().map(|(id, booking)| json!({ "booking": id, "content": booking }));
     Json(Value::Array(list.collect()))
+}
+
+/// Asks for a quote.
+pub(crate) async fn quote(State(state): State<AppState>, session: Session, Json(asked): Json<Asked>) -> Response {
+    let booking: BookingId = match state.desk.next_booking(&session.scope).parse() {
+        Ok(booking) => booking,
+        Err(_) => return failed(&WebError::Broken),
+    };
+    let request = QuoteRequest { booking: booking.clone(), asked };
+    match state.desk.quote(session.scope.clone(), request).await {
+        Ok(Ok(offers)) => Json(json!({ "booking": booking, "offers": offers, "refusal": null })).into_response(),
+        Ok(Err(said)) => Json(json!({ "booking": booking, "offers": [], "refusal": said })).into_response(),
+        Err(rejection) => refused(&rejection),
+    }
+}
+
+/// The plan in force, for the facility's own staff, and when suites are not free, for everybody.
+pub(crate) async fn plan(State(state): State<AppState>, session: Session) -> Json<Value> {
+    let plan = session.view(&state).plan;
+    let taken = state.desk.view().taken(&session.scope);
+    let taken = taken.iter().map(|(suite, from, until)| json!({ "suite": suite, "from": from, "until": until }));
+    Json(json!({ "plan": plan.as_deref(), "taken": taken.collect::<Vec<_>>() }))
 }
 
 /// A credential that comes with a command.

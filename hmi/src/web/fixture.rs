@@ -11,7 +11,7 @@ use mes_core::{
         Action, Actor, AuthMethod, Meaning, Policies, Reauth, Rejection, Resource, Scope, Signature, Subject, Who,
     },
     batch::{Batch, BatchEvent, DeviationCause, EventMeta, IssuedBatch, ItemValue, Source, Verdict},
-    booking::{Booking, BookingState, BookingWindow},
+    booking::{Asked, Booking, BookingState, BookingWindow, Offer, OfferKind, Quote, Series},
     clock::Timestamp,
     engine::{Act, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
     historian::{Cause, Quality, Sample, SampleValue},
@@ -22,6 +22,8 @@ use mes_core::{
     tenant::{Facility, FacilityItem, ItemChange, Role, read_facility},
 };
 use tokio::sync::watch;
+
+use crate::{planner::Found, reasons::Reason};
 
 use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender};
 
@@ -242,22 +244,34 @@ fn readings(facility: &Facility, now: Timestamp) -> BTreeMap<TagId, Reading> {
 }
 
 fn booking(tenant: &str, recipe: &RecipeBody, suite: &str, state: BookingState) -> Booking {
-    Booking {
-        tenant: id(tenant),
-        product: recipe.header.product.clone(),
+    let window = BookingWindow {
+        suite: id(suite),
+        equipment: BTreeMap::from([(id("reactor"), id("BR-02"))]),
+        from: at("2026-07-01T00:00:00.000Z"),
+        until: at("2026-07-20T00:00:00.000Z"),
+        activities: Vec::new(),
+    };
+    let header = &recipe.header;
+    let planner = id(if tenant == "TEN-A" { "aoki" } else { "baba" });
+    let by = (planner, at("2026-06-01T00:00:00.000Z"));
+    let whose = (id(tenant), header.product.clone());
+    let mut booking = Booking::requested(whose, (header.id.clone(), header.version), window, by);
+    booking.state = state;
+    booking
+}
+
+/// A quote of tenant A that stands.
+fn quote(recipe: &RecipeBody) -> Quote {
+    let window = booking("TEN-A", recipe, "SU-1", BookingState::Requested).window;
+    let asked = Asked {
         recipe: recipe.header.id.clone(),
-        version: recipe.header.version,
-        window: BookingWindow {
-            suite: id(suite),
-            equipment: BTreeMap::from([(id("reactor"), id("BR-02"))]),
-            from: at("2026-07-01T00:00:00.000Z"),
-            until: at("2026-07-20T00:00:00.000Z"),
-            activities: Vec::new(),
-        },
-        requested_by: id(if tenant == "TEN-A" { "aoki" } else { "baba" }),
-        requested_at: at("2026-06-01T00:00:00.000Z"),
-        state,
-    }
+        version: 1,
+        earliest: window.from,
+        latest: window.until,
+        series: Some(Series { batches: 2, cadence_d: 7, tolerance_h: 12 }),
+    };
+    let offers = vec![Offer { kind: OfferKind::Latest, windows: vec![window.clone(), window] }];
+    Quote { tenant: id("TEN-A"), asked, offers, valid_until: at("2026-07-02T06:00:00.000Z") }
 }
 
 /// A view over batches, with bookings, recipes and a change of both tenants around them.
@@ -284,6 +298,7 @@ pub(super) fn view(stories: &[&Story]) -> View {
         (id("BKG-A3"), booking("TEN-A", &a, "SU-1", BookingState::Refused(Bilingual::new("満床です", "Full")))),
         (id("BKG-B1"), booking("TEN-B", &b, "SU-3", BookingState::Confirmed)),
     ]);
+    let quotes = BTreeMap::from([(id("BKG-Q1"), quote(&a))]);
     let mut suite = facility.suites[&id::<SuiteId>("SU-1")].clone();
     let old = FacilityItem::Suite(suite.clone());
     suite.places = 2;
@@ -303,7 +318,9 @@ pub(super) fn view(stories: &[&Story]) -> View {
         rate: 60,
         changes: Arc::new(BTreeMap::from([(id("CHG-1"), change)])),
         recipes: Arc::new(recipes),
+        quotes: Arc::new(quotes),
         bookings: Arc::new(bookings),
+        plan: None,
         batches: Arc::new(stories.iter().map(|s| (s.batch.issued.batch.clone(), Arc::new(s.batch.clone()))).collect()),
         readings: Arc::new(readings(&facility, now)),
         links: Arc::new(links.collect()),
@@ -315,6 +332,7 @@ pub(super) fn view(stories: &[&Story]) -> View {
 /// A desk over a view. It notes every act, and answers it with `refusal` when there is one.
 pub(super) struct TestDesk {
     pub(super) view: Arc<View>,
+    pub(super) proposal: Option<Arc<Found>>,
     pub(super) entries: Vec<Entry>,
     pub(super) acts: Mutex<Vec<Act>>,
     pub(super) refusal: Mutex<Option<Rejection>>,
@@ -327,6 +345,7 @@ impl TestDesk {
     pub(super) fn new(stories: &[&Story]) -> Arc<Self> {
         Arc::new(Self {
             view: Arc::new(view(stories)),
+            proposal: None,
             entries: stories.first().map(|story| story.entries.clone()).unwrap_or_default(),
             acts: Mutex::default(),
             refusal: Mutex::default(),
@@ -410,11 +429,24 @@ impl Desk for TestDesk {
         let samples = (0..3).map(good).collect();
         Box::pin(async move { Ok(samples) })
     }
-    fn quote(&self, _scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>> {
-        let short = request.latest.since_ms(request.earliest) < 86_400_000;
-        let window = self.view.bookings[&id::<BookingId>("BKG-A1")].window.clone();
+    fn quote(&self, _scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>> {
+        let short = request.asked.latest.since_ms(request.asked.earliest) < 86_400_000;
+        let offers = self.view.quotes[&id::<BookingId>("BKG-Q1")].offers.clone();
         let no = Bilingual::new("期間が短すぎます。", "The period is shorter than the process.");
-        Box::pin(async move { Ok(if short { Err(no) } else { Ok(window) }) })
+        Box::pin(async move { Ok(if short { Err(no) } else { Ok(offers) }) })
+    }
+    fn proposal(&self, scope: &Scope) -> Option<Arc<Found>> {
+        self.may(scope, Action::AdoptPlan, None).then(|| self.proposal.clone()).flatten()
+    }
+    fn propose(&self, _scope: Scope) -> Answer<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+    fn reasons(&self, scope: &Scope, booking: &BookingId) -> Vec<Reason> {
+        if !self.view.cut(scope).bookings.contains_key(booking) {
+            return Vec::new();
+        }
+        let by = scope.tenant.is_none().then(|| id("BKG-B1"));
+        vec![Reason::SuiteBefore { suite: id("SU-2"), until: at("2026-07-01T00:00:00.000Z"), by }]
     }
     fn package(&self, _scope: Scope, batch: BatchId, _stage: StageSender) -> Answer<'_, Download> {
         let download = Download { name: format!("{batch}.zip"), media: "application/zip", bytes: b"PK".to_vec() };

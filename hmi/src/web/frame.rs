@@ -63,9 +63,16 @@ impl Frame {
             here: if href == "/" { path == "/" } else { path.starts_with(href) },
         };
         let mut nav = vec![item("/", "nav-overview"), item("/batches", "nav-batches")];
-        if may(&[Action::RequestBooking, Action::ConfirmBooking, Action::IssueBatch]) {
+        if may(&[
+            Action::RequestBooking,
+            Action::AssessBooking,
+            Action::ApproveBooking,
+            Action::ConfirmBooking,
+            Action::IssueBatch,
+        ]) {
             nav.push(item("/bookings", "nav-bookings"));
         }
+        nav.push(item("/plan", "nav-plan"));
         if !view.recipes.is_empty() {
             nav.push(item("/recipes", "nav-recipes"));
         }

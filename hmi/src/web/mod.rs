@@ -29,8 +29,8 @@ use axum::{
 };
 use mes_core::access::Action as A;
 use page::{
-    act, batch, bookings, changes, demo, deviations, issue, login, overview, recipes, records, review, sign, trail,
-    trend,
+    act, batch, booking, bookings, changes, demo, deviations, issue, login, overview, plan, recipes, records, review,
+    sign, trail, trend,
 };
 use policy::Policy::{self, Demo, Needs, Open, Person};
 use port::Desk;
@@ -77,11 +77,39 @@ struct Route {
     answer: MethodRouter<AppState>,
 }
 
+fn show(path: &'static str, policy: Policy, answer: MethodRouter<AppState>) -> Route {
+    Route { method: "GET", path, policy, answer }
+}
+
+fn send(path: &'static str, policy: Policy, answer: MethodRouter<AppState>) -> Route {
+    Route { method: "POST", path, policy, answer }
+}
+
+/// Bookings and the plan.
+#[rustfmt::skip]
+fn planning() -> Vec<Route> {
+    vec![
+        show("/bookings",                          Person,                      get(bookings::show)),
+        send("/bookings/quote",                    Needs(&[A::RequestBooking]), post(bookings::quote)),
+        send("/bookings/request",                  Needs(&[A::RequestBooking]), post(bookings::book)),
+        send("/bookings/{booking}/withdraw",       Needs(&[A::RequestBooking]), post(bookings::withdraw)),
+        show("/bookings/{booking}",                Person,                      get(booking::show)),
+        send("/bookings/{booking}/assessment",     Needs(&[A::AssessBooking]),  post(booking::draft)),
+        send("/bookings/{booking}/assess",         Needs(&[A::AssessBooking]),  post(booking::assess)),
+        send("/bookings/{booking}/approve",        Needs(&[A::ApproveBooking]), post(booking::approve)),
+        send("/bookings/{booking}/confirm",        Needs(&[A::ConfirmBooking]), post(booking::confirm)),
+        send("/bookings/{booking}/refuse",         Needs(&[A::ConfirmBooking]), post(booking::refuse)),
+        show("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     get(issue::show)),
+        send("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     post(issue::issue)),
+        show("/plan",                              Person,                      get(plan::show)),
+        send("/plan/propose",                      Needs(&[A::AdoptPlan]),      post(plan::propose)),
+        send("/plan/{plan}/adopt",                 Needs(&[A::AdoptPlan]),      post(plan::adopt)),
+    ]
+}
+
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
-    let show = |path, policy, answer| Route { method: "GET", path, policy, answer };
-    let send = |path, policy, answer| Route { method: "POST", path, policy, answer };
-    vec![
+    let mut all = vec![
         show("/",                                  Open,                        get(overview::start)),
         show("/login",                             Open,                        get(login::form)),
         send("/login",                             Open,                        post(login::log_in)),
@@ -118,14 +146,6 @@ fn table() -> Vec<Route> {
         send("/batches/{batch}/package",           Needs(&[A::Export]),         post(records::package)),
         send("/batches/{batch}/record.pdf",        Needs(&[A::Export]),         post(records::pdf)),
         show("/batches/{batch}/exports/{export}",  Needs(&[A::Export]),         get(records::fetch)),
-        show("/bookings",                          Person,                      get(bookings::show)),
-        send("/bookings/quote",                    Needs(&[A::RequestBooking]), post(bookings::quote)),
-        send("/bookings/request",                  Needs(&[A::RequestBooking]), post(bookings::book)),
-        send("/bookings/{booking}/withdraw",       Needs(&[A::RequestBooking]), post(bookings::withdraw)),
-        send("/bookings/{booking}/confirm",        Needs(&[A::ConfirmBooking]), post(bookings::confirm)),
-        send("/bookings/{booking}/refuse",         Needs(&[A::ConfirmBooking]), post(bookings::refuse)),
-        show("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     get(issue::show)),
-        send("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     post(issue::issue)),
         show("/recipes",                           Person,                      get(recipes::list)),
         send("/recipes",                           Needs(&[A::SubmitRecipe]),   post(recipes::submit)),
         show("/recipes/{recipe}/{version}",        Person,                      get(recipes::show)),
@@ -138,11 +158,15 @@ fn table() -> Vec<Route> {
         send("/api/v1/batches/{batch}/commands",   Person,                      post(api::batch_command)),
         send("/api/v1/batches/{batch}/package",    Needs(&[A::Export]),         post(api::package)),
         show("/api/v1/bookings",                   Person,                      get(api::bookings)),
+        send("/api/v1/quotes",                     Needs(&[A::RequestBooking]), post(api::quote)),
+        show("/api/v1/plan",                       Person,                      get(api::plan)),
         send("/api/v1/commands",                   Person,                      post(api::command)),
         show("/demo",                              Demo,                        get(demo::show)),
         send("/demo/colleagues",                   Demo,                        post(demo::colleagues)),
         send("/demo/devices/{equipment}",          Demo,                        post(demo::device)),
-    ]
+    ];
+    all.extend(planning());
+    all
 }
 
 /// Method, path, and whether it is reachable without a log-in, of every route: for tests that go through all of them.
@@ -167,6 +191,10 @@ pub fn router(state: AppState) -> Router {
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod page_plan_tests;
+#[cfg(test)]
+mod plan_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

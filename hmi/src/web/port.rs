@@ -7,15 +7,17 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use mes_core::{
     access::{Action, Reauth, Rejection, Scope},
-    booking::BookingWindow,
+    booking::{Asked, Offer},
     clock::Timestamp,
     engine::{Act, View},
     historian::Sample,
-    id::{BatchId, BookingId, EquipmentId, PersonId, RecipeId, TagId, TerminalId},
+    id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
     journal::{Entry, EntryId, StreamId},
     quantity::Bilingual,
 };
 use tokio::sync::watch;
+
+use crate::{planner::Found, reasons::Reason};
 
 /// An answer that is on its way: what was asked for, or the rule that said no.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -25,14 +27,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Sen
 pub struct QuoteRequest {
     /// The id under which the quote, and a booking made of it, is recorded.
     pub booking: BookingId,
-    /// Recipe to be run.
-    pub recipe: RecipeId,
-    /// Its version.
-    pub version: u32,
-    /// Not before.
-    pub earliest: Timestamp,
-    /// Done by.
-    pub latest: Timestamp,
+    /// What is asked for.
+    pub asked: Asked,
 }
 
 /// A file that leaves the system; its hash is an entry by the time it is handed out.
@@ -127,7 +123,13 @@ pub trait Desk: Send + Sync {
     /// Samples of a tag received in a period, in order.
     fn samples(&self, scope: Scope, tag: TagId, from: Timestamp, until: Timestamp) -> Answer<'_, Vec<Sample>>;
     /// Asks the scheduler; question and answer are entered. The inner refusal is what the tenant may know of the reason.
-    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<BookingWindow, Bilingual>>;
+    fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>>;
+    /// What came of the newest search for a plan, if it is still for the state in force. Only whoever may adopt sees it.
+    fn proposal(&self, scope: &Scope) -> Option<Arc<Found>>;
+    /// Searches for a plan now, off the writer.
+    fn propose(&self, scope: Scope) -> Answer<'_, ()>;
+    /// Why a booking is where it is, as far as the person may know.
+    fn reasons(&self, scope: &Scope, booking: &BookingId) -> Vec<Reason>;
     /// The evidence package of a batch (zip).
     fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// The printed record of a batch (PDF).

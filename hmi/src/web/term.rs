@@ -3,7 +3,7 @@
 use mes_core::{
     access::{Meaning, SignatureStatus},
     batch::{DeviationClass, Lifecycle, PhaseStatus, Verdict},
-    booking::BookingState,
+    booking::{BookingState, BookingStep, Infection, OfferKind, Regime, RiskAnswer, RiskQuestion},
     engine::{LinkState, WriteResult},
     historian::Cause,
     isa88::{EquipmentClass, State},
@@ -157,6 +157,62 @@ pub(crate) fn booking(state: &BookingState) -> &'static str {
         BookingState::Refused(_) => "booking-refused",
         BookingState::Issued(_) => "booking-issued",
         BookingState::Withdrawn => "booking-withdrawn",
+        BookingState::Lapsed(_) => "booking-lapsed",
+    }
+}
+
+/// What is special about an offer.
+pub(crate) fn offer(kind: OfferKind) -> &'static str {
+    match kind {
+        OfferKind::Earliest => "offer-earliest",
+        OfferKind::Latest => "offer-latest",
+        OfferKind::Cheapest => "offer-cheapest",
+    }
+}
+
+/// Regime of a product.
+pub(crate) fn regime(regime: Regime) -> &'static str {
+    match regime {
+        Regime::Gctp => "regime-gctp",
+        Regime::Asrm => "regime-asrm",
+        Regime::Trial => "regime-trial",
+    }
+}
+
+/// Infection status of the starting material.
+pub(crate) fn infection(infection: Infection) -> &'static str {
+    match infection {
+        Infection::Negative => "infection-negative",
+        Infection::Unknown => "infection-unknown",
+        Infection::Positive => "infection-positive",
+    }
+}
+
+/// Question of the risk assessment.
+pub(crate) fn risk_question(question: RiskQuestion) -> &'static str {
+    match question {
+        RiskQuestion::Separated => "risk-separated",
+        RiskQuestion::Cabinets => "risk-cabinets",
+        RiskQuestion::Vectors => "risk-vectors",
+        RiskQuestion::Infected => "risk-infected",
+    }
+}
+
+/// Answer to it.
+pub(crate) fn risk_answer(answer: RiskAnswer) -> &'static str {
+    match answer {
+        RiskAnswer::Satisfied => "risk-satisfied",
+        RiskAnswer::NotApplicable => "risk-not-applicable",
+        RiskAnswer::NotSatisfied => "risk-not-satisfied",
+    }
+}
+
+/// Signed step of a booking.
+pub(crate) fn booking_step(step: BookingStep) -> &'static str {
+    match step {
+        BookingStep::RiskAssessment => "step-risk",
+        BookingStep::Approval => "step-approval",
+        BookingStep::Confirmation => "step-confirmation",
     }
 }
 

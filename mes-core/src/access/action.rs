@@ -3,7 +3,7 @@
 use crate::{
     access::{Meaning, Subject},
     batch::BatchCommand,
-    booking::BookingCommand,
+    booking::{BookingCommand, BookingStep},
     engine::Command,
     isa88::Approval,
     quantity::Bilingual,
@@ -45,6 +45,12 @@ actions! {
     RequestBooking = "request_booking", "予約の申込み", "request a booking";
     /// Confirm or refuse a booking.
     ConfirmBooking = "confirm_booking", "予約の確定", "confirm a booking";
+    /// Assess the risk of co-location of a booking.
+    AssessBooking = "assess_booking", "同居のリスク評価", "assess the risk of a booking";
+    /// Approve a booking for quality.
+    ApproveBooking = "approve_booking", "予約の品質承認", "approve a booking for quality";
+    /// See the plan of the whole facility, and adopt one.
+    AdoptPlan = "adopt_plan", "製造計画の採用", "adopt a plan";
     /// Issue a batch.
     IssueBatch = "issue_batch", "製造指図", "issue a batch";
     /// Start phases, record, apply set-points, sign as performer.
@@ -98,11 +104,12 @@ pub fn action_of(command: &Command) -> Action {
     match command {
         Command::Batch { command, .. } => action_of_batch(command),
         Command::Booking { command, .. } => match command {
-            BookingCommand::NoteQuote { .. } | BookingCommand::Request { .. } | BookingCommand::Withdraw => {
-                Action::RequestBooking
-            }
-            BookingCommand::Confirm | BookingCommand::Refuse { .. } => Action::ConfirmBooking,
+            BookingCommand::Request { .. } | BookingCommand::Withdraw => Action::RequestBooking,
+            BookingCommand::AssessRisk { .. } => Action::AssessBooking,
+            BookingCommand::Approve { .. } => Action::ApproveBooking,
+            BookingCommand::Confirm { .. } | BookingCommand::Refuse { .. } => Action::ConfirmBooking,
         },
+        Command::AdoptPlan { .. } => Action::AdoptPlan,
         Command::SubmitRecipe { .. } => Action::SubmitRecipe,
         Command::ApproveRecipe { approval: Approval::Production, .. } => Action::ApproveRecipeProduction,
         Command::ApproveRecipe { approval: Approval::Quality, .. } => Action::ApproveRecipeQuality,
@@ -155,5 +162,8 @@ pub fn action_of_signature(subject: &Subject, meaning: Meaning) -> Action {
         (Subject::QualityReview, _) => Action::ReviewQuality,
         (Subject::Disposition, _) => Action::Dispose,
         (Subject::Recipe(..), _) => Action::ApproveRecipeQuality,
+        (Subject::Booking(_, BookingStep::RiskAssessment), _) => Action::AssessBooking,
+        (Subject::Booking(_, BookingStep::Approval), _) => Action::ApproveBooking,
+        (Subject::Booking(_, BookingStep::Confirmation), _) => Action::ConfirmBooking,
     }
 }

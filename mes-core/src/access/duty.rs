@@ -104,6 +104,9 @@ fn rows(action: Action) -> &'static [(Role, Staff)] {
         | A::ApproveRecipeQuality
         | A::RequestBooking
         | A::ConfirmBooking
+        | A::AssessBooking
+        | A::ApproveBooking
+        | A::AdoptPlan
         | A::ProposeChange
         | A::ApproveChange
         | A::SetCredential

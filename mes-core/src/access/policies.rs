@@ -332,7 +332,10 @@ impl Kinds {
                     ("approvers", self.people(approvers)),
                 ],
             ),
-            Resource::Booking { id, tenant } => (uid(&self.booking, id), vec![("tenant", text(tenant_text(tenant)))]),
+            Resource::Booking { id, tenant, assessors } => (
+                uid(&self.booking, id),
+                vec![("tenant", text(tenant_text(tenant))), ("assessors", self.people(assessors))],
+            ),
             Resource::Facility { proposers, grantees } => (
                 uid(&self.facility, "facility"),
                 vec![("proposers", self.people(proposers)), ("grantees", self.people(grantees))],

@@ -3,6 +3,7 @@
 use crate::{
     access::{Side, Subject},
     batch::{Batch, BatchCommand},
+    booking::Booking,
     engine::{MasterRecipe, PendingChange},
     id::{BookingId, DeviationId, PersonId, PhaseId, TenantId},
     tenant::{Agreement, FacilityItem},
@@ -30,6 +31,8 @@ pub enum Resource {
         id: String,
         /// Whose.
         tenant: TenantId,
+        /// Who signed its risk assessment.
+        assessors: Vec<PersonId>,
     },
     /// The facility, with a proposed change where the act is about one.
     Facility {
@@ -114,7 +117,12 @@ impl Resource {
     }
     /// A booking, or one that is to be made for a tenant.
     pub fn booking(id: &BookingId, tenant: &TenantId) -> Self {
-        Self::Booking { id: id.to_string(), tenant: tenant.clone() }
+        Self::Booking { id: id.to_string(), tenant: tenant.clone(), assessors: Vec::new() }
+    }
+    /// A booking as it stands.
+    pub fn known_booking(id: &BookingId, booking: &Booking) -> Self {
+        let assessors = booking.assessed.iter().map(|assessed| assessed.signature.statement.signer.clone()).collect();
+        Self::Booking { id: id.to_string(), tenant: booking.tenant.clone(), assessors }
     }
     /// The batch that is to be issued on a booking under an agreement.
     pub fn issue(id: &BookingId, agreement: &Agreement) -> Self {
@@ -145,7 +153,8 @@ impl Resource {
                 | Subject::ProductionReview
                 | Subject::QualityReview
                 | Subject::Disposition
-                | Subject::Recipe(..) => {}
+                | Subject::Recipe(..)
+                | Subject::Booking(..) => {}
             },
             BatchCommand::RejectSignature { signature, .. } => {
                 let found = batch.signatures.iter().find(|(known, _)| known.id == *signature);

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::{AuthMethod, Rejection},
+    booking::BookingStep,
     clock::Timestamp,
-    id::{DeviationId, ItemId, PersonId, PhaseId, RecipeId, SignatureId},
+    id::{BookingId, DeviationId, ItemId, PersonId, PhaseId, RecipeId, SignatureId},
     journal::{
         Hash,
         encode::{canonical_of, sha256},
@@ -116,6 +117,8 @@ pub enum Subject {
     Disposition,
     /// The approval of a master recipe's version; not about any batch.
     Recipe(RecipeId, u32),
+    /// A step of a booking, before there is a batch.
+    Booking(BookingId, BookingStep),
 }
 
 /// Standing of a signature.

@@ -47,7 +47,7 @@ pub(super) fn sign(batch: &Batch, dialog: &Dialog<'_>, ctx: &Context<'_>) -> Res
         Subject::ProductionReview => production_review(batch, dialog)?,
         Subject::QualityReview => quality_review(batch, dialog, signer)?,
         Subject::Disposition => disposition(batch, dialog, signer)?,
-        Subject::Recipe(..) => return Err(Rejection::not_found()),
+        Subject::Recipe(..) | Subject::Booking(..) => return Err(Rejection::not_found()),
     };
     let signature = signature(batch, dialog, signer, role, ctx)?;
     follow.insert(0, BatchEvent::Signed { signature, text: dialog.text() });

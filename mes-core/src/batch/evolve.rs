@@ -324,7 +324,8 @@ impl Batch {
                 | Subject::ProductionReview
                 | Subject::QualityReview
                 | Subject::Disposition
-                | Subject::Recipe(..),
+                | Subject::Recipe(..)
+                | Subject::Booking(..),
                 _,
             ) => {}
         }

@@ -53,7 +53,7 @@ impl Batch {
                     Subject::Phase(signed) | Subject::Corrections(signed) => signed == phase,
                     Subject::Items(signed, items) => signed == phase && items.contains(item),
                     Subject::ProductionReview | Subject::QualityReview | Subject::Disposition => true,
-                    Subject::Deviation(_) | Subject::Issue | Subject::Recipe(..) => false,
+                    Subject::Deviation(_) | Subject::Issue | Subject::Recipe(..) | Subject::Booking(..) => false,
                 }
         })
     }
@@ -76,7 +76,7 @@ impl Batch {
             }
             Subject::Issue => Ok(vec![self.issue_record()?]),
             Subject::ProductionReview | Subject::QualityReview | Subject::Disposition => self.whole(),
-            Subject::Recipe(..) => Err(Rejection::not_found()),
+            Subject::Recipe(..) | Subject::Booking(..) => Err(Rejection::not_found()),
         }
     }
 

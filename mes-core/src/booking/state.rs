@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::Signature,
     batch::Batch,
+    booking::{BookingEvent, RiskAssessment, Stated},
     clock::Timestamp,
-    id::{BatchId, EquipmentId, EquipmentRole, PersonId, PhaseId, ProductId, RecipeId, SuiteId, TenantId},
+    id::{BatchId, BookingId, EquipmentId, EquipmentRole, PersonId, PhaseId, ProductId, RecipeId, SuiteId, TenantId},
     quantity::Bilingual,
 };
 
@@ -43,6 +45,17 @@ impl BookingWindow {
     pub fn overlaps(&self, other: &Self) -> bool {
         self.from < other.until && other.from < self.until
     }
+    /// The suite or the equipment that both would have at the same time.
+    pub fn shares(&self, other: &Self) -> Option<String> {
+        if !self.overlaps(other) {
+            return None;
+        }
+        if self.suite == other.suite {
+            return Some(self.suite.to_string());
+        }
+        let shared = self.equipment.values().find(|unit| other.equipment.values().any(|taken| taken == *unit));
+        shared.map(ToString::to_string)
+    }
 }
 
 /// Where a booking stands.
@@ -59,6 +72,38 @@ pub enum BookingState {
     Issued(BatchId),
     /// Withdrawn by the tenant.
     Withdrawn,
+    /// The tentative booking was not confirmed by this time, and its window became free.
+    Lapsed(Timestamp),
+}
+
+/// What a tentative booking is made of: until when it holds, and the request that it is part of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Until when the window is kept free for it.
+    pub until: Timestamp,
+    /// The request; of a single batch the booking itself.
+    pub request: BookingId,
+    /// Which of the request's batches, from 1.
+    pub position: u32,
+    /// How many batches the request is for.
+    pub of: u32,
+    /// What the request states (BKG-01).
+    pub stated: Stated,
+    /// Materials, shipping, and what else the facility should know.
+    pub text: Option<String>,
+}
+
+/// A signed risk assessment of co-location.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assessed {
+    /// What was assessed.
+    pub assessment: RiskAssessment,
+    /// Measures and grounds.
+    pub text: Option<String>,
+    /// The assessor's signature.
+    pub signature: Signature,
+    /// Which assessment of this booking it is, from 1.
+    pub version: u32,
 }
 
 /// A booking.
@@ -80,16 +125,111 @@ pub struct Booking {
     pub requested_at: Timestamp,
     /// Where it stands.
     pub state: BookingState,
+    /// Until when it is held, while it is tentative; a booking of an old journal has no end.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// The newest risk assessment.
+    #[serde(default)]
+    pub assessed: Option<Assessed>,
+    /// Quality's approval of that assessment.
+    #[serde(default)]
+    pub approval: Option<Signature>,
+    /// The facility's confirmation.
+    #[serde(default)]
+    pub confirmation: Option<Signature>,
+    /// The window that was confirmed: what a plan may move it away from is measured against it.
+    #[serde(default)]
+    pub promised: Option<BookingWindow>,
 }
 
 impl Booking {
+    /// A tentative booking as it is requested.
+    pub fn requested(
+        (tenant, product): (TenantId, ProductId),
+        (recipe, version): (RecipeId, u32),
+        window: BookingWindow,
+        (requested_by, requested_at): (PersonId, Timestamp),
+    ) -> Self {
+        Self {
+            tenant,
+            product,
+            recipe,
+            version,
+            window,
+            requested_by,
+            requested_at,
+            state: BookingState::Requested,
+            hold: None,
+            assessed: None,
+            approval: None,
+            confirmation: None,
+            promised: None,
+        }
+    }
+
+    /// The booking that a request makes; `None` for every other event.
+    pub fn first(event: &BookingEvent, at: Timestamp) -> Option<(BookingId, Self)> {
+        let BookingEvent::Requested { booking, tenant, product, recipe, version, window, by } = event else {
+            return None;
+        };
+        let whose = (tenant.clone(), product.clone());
+        let what = (recipe.clone(), *version);
+        Some((booking.clone(), Self::requested(whose, what, window.clone(), (by.clone(), at))))
+    }
+
+    /// What an event makes of it. It never fails and never judges.
+    pub fn apply(&mut self, event: &BookingEvent) {
+        match event {
+            BookingEvent::Quoted { .. } | BookingEvent::Offered { .. } | BookingEvent::Requested { .. } => {}
+            BookingEvent::Held { until, request, position, of, stated, text, .. } => {
+                let (request, stated, text) = (request.clone(), stated.clone(), text.clone());
+                self.hold = Some(Hold { until: *until, request, position: *position, of: *of, stated, text });
+            }
+            BookingEvent::Lapsed { due, .. } => self.state = BookingState::Lapsed(*due),
+            BookingEvent::RiskAssessed { assessment, signature, text, .. } => {
+                let version = self.assessed.as_ref().map_or(0, |before| before.version).saturating_add(1);
+                let (assessment, signature) = (assessment.clone(), signature.clone());
+                self.assessed = Some(Assessed { assessment, text: text.clone(), signature, version });
+                // An approval is of one assessment.
+                self.approval = None;
+            }
+            BookingEvent::Approved { signature, .. } => self.approval = Some(signature.clone()),
+            BookingEvent::Confirmed { signature, .. } => {
+                self.state = BookingState::Confirmed;
+                self.confirmation.clone_from(signature);
+                self.promised = Some(self.window.clone());
+            }
+            BookingEvent::Moved { window, .. } => {
+                self.window = window.clone();
+                if self.state == BookingState::Requested {
+                    // What was assessed was another window.
+                    (self.assessed, self.approval) = (None, None);
+                }
+            }
+            BookingEvent::Refused { reason, .. } => self.state = BookingState::Refused(reason.clone()),
+            BookingEvent::Withdrawn { .. } => self.state = BookingState::Withdrawn,
+            BookingEvent::BatchIssued { batch, .. } => self.state = BookingState::Issued(batch.clone()),
+        }
+    }
+
+    /// Whether a tentative booking's time is over.
+    pub fn lapsed(&self, now: Timestamp) -> bool {
+        self.state == BookingState::Requested && self.hold.as_ref().is_some_and(|hold| hold.until <= now)
+    }
+
+    /// Whether it is one of a request's batches: the request's only one, or one of its series.
+    pub fn of_request(&self, id: &BookingId, request: &BookingId) -> bool {
+        id == request || self.hold.as_ref().is_some_and(|hold| hold.request == *request)
+    }
+
     /// Until when it holds its suite and equipment; `None` when it holds nothing. A batch that runs longer than planned keeps what
     /// it has; one that ended gives it back.
     pub fn held_until(&self, batches: &BTreeMap<BatchId, Arc<Batch>>, now: Timestamp) -> Option<Timestamp> {
         let planned = self.window.until;
         match &self.state {
+            BookingState::Requested if self.lapsed(now) => None,
             BookingState::Requested | BookingState::Confirmed => Some(planned),
-            BookingState::Refused(_) | BookingState::Withdrawn => None,
+            BookingState::Refused(_) | BookingState::Withdrawn | BookingState::Lapsed(_) => None,
             BookingState::Issued(batch) => {
                 let Some(batch) = batches.get(batch) else { return Some(planned) };
                 let ended = batch.execution_completed_at.or(batch.disposed_at);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Who,
     batch::{Batch, BatchEvent, EventMeta, Lifecycle, Occupancy},
-    booking::{Booking, BookingEvent, BookingState},
+    booking::{Booking, BookingEvent, PlanEvent, PlanInForce, Quote},
     clock::Timestamp,
     engine::{LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
     id::{BatchId, BookingId, ChangeId, EquipmentId, ItemId, PersonId, PhaseId, RecipeId, SuiteId, TagId},
@@ -48,6 +48,10 @@ pub struct Books {
     /// Recipes.
     #[serde(with = "pairs")]
     pub recipes: Arc<BTreeMap<(RecipeId, u32), MasterRecipe>>,
+    /// Open quotes.
+    pub quotes: Arc<BTreeMap<BookingId, Quote>>,
+    /// The plan in force.
+    pub plan: Option<Arc<PlanInForce>>,
     /// Bookings.
     pub bookings: Arc<BTreeMap<BookingId, Booking>>,
     /// Batches.
@@ -80,6 +84,7 @@ impl Books {
             Event::Person(_) => {}
             Event::Recipe(event) => self.recipe(event),
             Event::Booking(event) => self.booking(event, at),
+            Event::Plan(event) => self.plan(event, at),
             Event::Batch(event) => self.batch(entry, event, who),
             Event::Samples(SamplesEvent::Sealed { sealed }) => {
                 let key = (sealed.batch.clone(), sealed.equipment.clone());
@@ -144,32 +149,32 @@ impl Books {
     }
 
     fn booking(&mut self, event: &BookingEvent, at: Timestamp) {
+        let quotes = Arc::make_mut(&mut self.quotes);
         let bookings = Arc::make_mut(&mut self.bookings);
-        let mut set = |id: &BookingId, state: BookingState| {
-            if let Some(booking) = bookings.get_mut(id) {
-                booking.state = state;
-            }
-        };
-        match event {
-            BookingEvent::Quoted { .. } => {}
-            BookingEvent::Confirmed { booking, .. } => set(booking, BookingState::Confirmed),
-            BookingEvent::Refused { booking, reason } => set(booking, BookingState::Refused(reason.clone())),
-            BookingEvent::Withdrawn { booking } => set(booking, BookingState::Withdrawn),
-            BookingEvent::BatchIssued { booking, batch } => set(booking, BookingState::Issued(batch.clone())),
-            BookingEvent::Requested { booking, tenant, product, recipe, version, window, by } => {
-                let state = Booking {
-                    tenant: tenant.clone(),
-                    product: product.clone(),
-                    recipe: recipe.clone(),
-                    version: *version,
-                    window: window.clone(),
-                    requested_by: by.clone(),
-                    requested_at: at,
-                    state: BookingState::Requested,
-                };
-                bookings.insert(booking.clone(), state);
-            }
+        if let Some((id, booking)) = Booking::first(event, at) {
+            bookings.insert(id, booking);
         }
+        match event {
+            BookingEvent::Offered { booking, tenant, asked, offers, valid_until, .. } => {
+                quotes.retain(|_, quote| at < quote.valid_until);
+                if !offers.is_empty() {
+                    let (tenant, asked, offers) = (tenant.clone(), asked.clone(), offers.clone());
+                    let quote = Quote { tenant, asked, offers, valid_until: *valid_until };
+                    quotes.insert(booking.clone(), quote);
+                }
+            }
+            BookingEvent::Held { request, .. } => drop(quotes.remove(request)),
+            _ => {}
+        }
+        if let Some(booking) = bookings.get_mut(event.booking()) {
+            booking.apply(event);
+        }
+    }
+
+    fn plan(&mut self, event: &PlanEvent, at: Timestamp) {
+        let PlanEvent::Adopted { plan, adopted, by } = event;
+        let in_force = PlanInForce { id: plan.clone(), by: by.clone(), at, adopted: (**adopted).clone() };
+        self.plan = Some(Arc::new(in_force));
     }
 
     fn batch(&mut self, entry: &Entry, event: &BatchEvent, who: &Who) {

@@ -42,16 +42,28 @@ impl Engine {
         };
         let (command, object) = described(&act.command);
         let decision = self.judged(&act, &actor);
-        if let Err(rejection) = &decision
-            && self.books.facility.people.contains_key(&actor)
-        {
-            let key = (actor, command, object, rejection.rule.clone());
-            let who = self.who(&act.scope, &key.0, None, None);
-            if self.count_refusal(&key, &who) {
-                self.enter_refusal(key, 1, &who);
-            }
+        if let Err(rejection) = &decision {
+            self.note_refusal(&act.scope, actor, (command, object), rejection);
         }
         decision
+    }
+
+    /// Enters that a known person was refused something.
+    pub(super) fn note_refusal(
+        &mut self,
+        scope: &Scope,
+        actor: PersonId,
+        (command, object): (String, String),
+        rejection: &Rejection,
+    ) {
+        if !self.books.facility.people.contains_key(&actor) {
+            return;
+        }
+        let key = (actor, command, object, rejection.rule.clone());
+        let who = self.who(scope, &key.0, None, None);
+        if self.count_refusal(&key, &who) {
+            self.enter_refusal(key, 1, &who);
+        }
     }
 
     fn judged(&mut self, act: &Act, actor: &PersonId) -> Decision {
@@ -68,7 +80,8 @@ impl Engine {
         let who = self.who(&act.scope, actor, role, act.signer.as_ref().map(|signer| signer.method));
         match &act.command {
             Command::Batch { batch, command } => self.person_batch(batch, command, &who, act.signer.as_ref()),
-            Command::Booking { booking, command } => self.booking(booking, command, &who),
+            Command::Booking { booking, command } => self.booking(booking, command, &who, act.signer.as_ref()),
+            Command::AdoptPlan { plan, adopted } => self.adopt_plan(plan, adopted, &who, act.signer.as_ref()),
             Command::SubmitRecipe { body } => self.submit_recipe(body, &who),
             Command::ApproveRecipe { .. } => self.approve_recipe(&act.command, &who, act.signer.as_ref()),
             Command::ProposeChange { change, items, text } => {
@@ -86,7 +99,7 @@ impl Engine {
     }
 
     /// Refuses a person who has no account in use: a session may outlive its person.
-    fn in_use(&self, person: &PersonId) -> Result<(), Rejection> {
+    pub(super) fn in_use(&self, person: &PersonId) -> Result<(), Rejection> {
         if self.books.facility.people.get(person).is_some_and(|known| known.active) {
             return Ok(());
         }
@@ -118,14 +131,15 @@ impl Engine {
             Command::ApproveChange { change } => {
                 Resource::change(books.changes.get(change).ok_or_else(Rejection::not_found)?)
             }
-            Command::ProposeChange { .. } | Command::ChooseLanguage { .. } | Command::SetRate { .. } => {
-                Resource::facility()
-            }
+            Command::ProposeChange { .. }
+            | Command::AdoptPlan { .. }
+            | Command::ChooseLanguage { .. }
+            | Command::SetRate { .. } => Resource::facility(),
         })
     }
 
     /// Who acts, with name and role frozen.
-    fn who(&self, scope: &Scope, actor: &PersonId, role: Option<Role>, method: Option<AuthMethod>) -> Who {
+    pub(super) fn who(&self, scope: &Scope, actor: &PersonId, role: Option<Role>, method: Option<AuthMethod>) -> Who {
         let facility = &self.books.facility;
         let name = facility.people.get(actor).map_or_else(|| actor.to_string(), |person| person.name.full());
         let suite = scope.terminal.as_ref().and_then(|id| facility.terminals.get(id)?.suite.clone());
@@ -276,6 +290,7 @@ impl Engine {
                 Ok(self.enter_person(&person, &PersonEvent::CredentialSet { person: person.clone() }, &who))
             }
             Note::Sealed(sealed) => self.sealed(sealed),
+            Note::Quoted(quoted) => self.quoted(&quoted),
         }
     }
 
@@ -348,6 +363,7 @@ fn described(command: &Command) -> (String, String) {
             _ => batch.to_string(),
         },
         Command::Booking { booking, .. } => booking.to_string(),
+        Command::AdoptPlan { plan, .. } => plan.to_string(),
         Command::SubmitRecipe { body } => format!("{} v{}", body.header.id, body.header.version),
         Command::ApproveRecipe { recipe, version, .. } => format!("{recipe} v{version}"),
         Command::ProposeChange { change, .. } | Command::ApproveChange { change } => change.to_string(),

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{AuthMethod, Reauth, Scope},
     batch::BatchCommand,
-    booking::BookingCommand,
+    booking::{AdoptedPlan, Answer, Asked, BookingCommand},
     clock::Timestamp,
     engine::{LinkReport, WriteOutcome},
     historian::{Sample, SealedSamples},
-    id::{BatchId, BookingId, ChangeId, PersonId, RecipeId},
+    id::{BatchId, BookingId, ChangeId, PersonId, PlanId, RecipeId},
     isa88::{Approval, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
@@ -61,6 +61,13 @@ pub enum Command {
         booking: BookingId,
         /// What.
         command: BookingCommand,
+    },
+    /// Adopt a plan, with a credential.
+    AdoptPlan {
+        /// New plan's id.
+        plan: PlanId,
+        /// The plan.
+        adopted: Box<AdoptedPlan>,
     },
     /// Submit a recipe for approval.
     SubmitRecipe {
@@ -169,4 +176,22 @@ pub enum Note {
     },
     /// Samples of an occupancy were sealed.
     Sealed(SealedSamples),
+    /// A person asked for a quote, and the scheduler answered.
+    Quoted(Box<Quoted>),
+}
+
+/// A quote that a person asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quoted {
+    /// Who asked.
+    pub scope: Scope,
+    /// The quote's number, and the booking's that may follow from it.
+    pub booking: BookingId,
+    /// What was asked for.
+    pub asked: Asked,
+    /// What the scheduler answered.
+    pub answer: Answer,
+    /// How many quotes the person asked for in this minute of wall time, this one included. Beyond
+    /// [`QUOTES_PER_MINUTE_MAX`](crate::booking::QUOTES_PER_MINUTE_MAX) the quote is refused, and the refusal entered.
+    pub in_minute: u32,
 }

@@ -27,7 +27,7 @@ pub use cause::cause_words;
 #[cfg(feature = "engine")]
 pub use decide::{RATE_MAX, samples_stream};
 pub use effect::{Effect, LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult};
-pub use input::{Act, Command, Input, Note};
+pub use input::{Act, Command, Input, Note, Quoted};
 #[cfg(feature = "engine")]
 pub use recipes::recipe_statement;
 #[cfg(feature = "engine")]

@@ -131,6 +131,7 @@ impl Engine {
 
     /// Readings reach the plant, time passes there, and what it proposes is decided, until it proposes nothing.
     fn let_time_pass(&mut self, mut samples: Vec<crate::historian::Sample>) {
+        self.lapse_bookings();
         for round in 0..=ROUNDS_MAX {
             let proposals = self.plant.run(self.now, &self.books.pace, std::mem::take(&mut samples));
             if proposals.is_empty() {
@@ -278,7 +279,9 @@ impl Engine {
             facility: Arc::clone(&self.books.facility),
             changes: Arc::clone(&self.books.changes),
             recipes: Arc::clone(&self.books.recipes),
+            quotes: Arc::clone(&self.books.quotes),
             bookings: Arc::clone(&self.books.bookings),
+            plan: self.books.plan.clone(),
             batches: Arc::clone(&self.books.batches),
             readings: Arc::new(readings),
             links: Arc::new(links),

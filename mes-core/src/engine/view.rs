@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Scope,
     batch::Batch,
-    booking::Booking,
+    booking::{Booking, PlanInForce, Quote},
     clock::Timestamp,
     engine::LinkState,
     historian::Sample,
@@ -81,6 +81,10 @@ pub struct View {
     pub changes: Arc<BTreeMap<ChangeId, PendingChange>>,
     /// Recipes by id and version.
     pub recipes: Arc<BTreeMap<(RecipeId, u32), MasterRecipe>>,
+    /// Open quotes.
+    pub quotes: Arc<BTreeMap<BookingId, Quote>>,
+    /// The plan in force; the facility's own staff see it.
+    pub plan: Option<Arc<PlanInForce>>,
     /// Bookings.
     pub bookings: Arc<BTreeMap<BookingId, Booking>>,
     /// Batches.
@@ -179,6 +183,10 @@ impl View {
                     .map(|(k, v)| (k.clone(), v.clone()))
                     .collect(),
             ),
+            quotes: Arc::new(
+                self.quotes.iter().filter(|(_, q)| mine(&q.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            ),
+            plan: None,
             bookings: Arc::new(
                 self.bookings.iter().filter(|(_, b)| mine(&b.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ),

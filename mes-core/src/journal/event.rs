@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     batch::BatchEvent,
-    booking::BookingEvent,
+    booking::{BookingEvent, PlanEvent},
     clock::Timestamp,
     historian::SealedSamples,
     isa88::RecipeEvent,
@@ -78,6 +78,8 @@ pub enum Event {
     Recipe(RecipeEvent),
     /// Of a booking.
     Booking(BookingEvent),
+    /// Of the facility's plan.
+    Plan(PlanEvent),
     /// Of a batch.
     Batch(BatchEvent),
     /// Of samples.
@@ -121,7 +123,8 @@ pub struct EventParts {
 /// The steps from old versions of events to the newest. A type that changes gets its step here, and a line in a new golden
 /// journal (`tests/golden`).
 fn upcasts() -> Upcasts {
-    Upcasts::default()
+    // Version 2 of a confirmation may carry its signature; version 1 has none.
+    Upcasts::default().step("booking.confirmed", 1, Ok)
 }
 
 /// The version in which an event is written now.
@@ -139,6 +142,7 @@ impl Event {
             Self::Person(event) => serde_json::to_value(event),
             Self::Recipe(event) => serde_json::to_value(event),
             Self::Booking(event) => serde_json::to_value(event),
+            Self::Plan(event) => serde_json::to_value(event),
             Self::Batch(event) => serde_json::to_value(event),
             Self::Samples(event) => serde_json::to_value(event),
         };
@@ -181,6 +185,7 @@ impl Event {
             "person" => typed(event_type, value).map(Self::Person),
             "recipe" => typed(event_type, value).map(Self::Recipe),
             "booking" => typed(event_type, value).map(Self::Booking),
+            "plan" => typed(event_type, value).map(Self::Plan),
             "batch" => typed(event_type, value).map(Self::Batch),
             "samples" => typed(event_type, value).map(Self::Samples),
             _ => Err(EventError::Unknown(event_type.to_owned())),

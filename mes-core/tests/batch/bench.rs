@@ -106,16 +106,9 @@ impl Bench {
             until: now.plus_s(864_000),
             activities: Vec::new(),
         };
-        let booking = Booking {
-            tenant: id("TEN-A"),
-            product: id("MSC"),
-            recipe: id("MBR-T"),
-            version: 1,
-            window,
-            requested_by: id("aoki"),
-            requested_at: now,
-            state: BookingState::Confirmed,
-        };
+        let whose = (id("TEN-A"), id("MSC"));
+        let mut booking = Booking::requested(whose, (id("MBR-T"), 1), window, (id("aoki"), now));
+        booking.state = BookingState::Confirmed;
         Self {
             now,
             batch_id: id("B-1"),

@@ -8,9 +8,12 @@ use std::{
 use mes_core::{
     access::{AuthMethod, Meaning, Policies, Reauth, Rejection, Scope, Subject},
     batch::{BatchCommand, Entered, IssueOrder},
-    booking::{BookingCommand, BookingWindow},
+    booking::{
+        Asked, Booking, BookingCommand, BookingSignature, BookingStep, BookingWindow, Infection, Offer, OfferKind,
+        Regime, RiskAnswer, RiskAssessment, RiskQuestion, Series, Stated, booking_statement,
+    },
     clock::Timestamp,
-    engine::{Act, Command, Effect, Engine, Input, Note, WriteOutcome, WriteResult, recipe_statement},
+    engine::{Act, Command, Effect, Engine, Input, Note, Quoted, WriteOutcome, WriteResult, recipe_statement},
     historian::{Quality, Sample, SampleValue, SealedSamples},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId},
     isa88::{Approval, RecipeBody, load_recipe},
@@ -100,7 +103,7 @@ impl Bench {
     pub(crate) fn with_batch() -> Self {
         let mut bench = Self::with_recipes();
         bench.book("BK-1", "aoki", "MBR-A", &bench.window("SU-1", 0, 10)).unwrap();
-        bench.act("nakamura", booking("BK-1", BookingCommand::Confirm)).unwrap();
+        bench.accept("BK-1").unwrap();
         bench.act("tanaka", issue("B-1", "BK-1", "MBR-A", "SU-1", "BR-01")).unwrap();
         bench
     }
@@ -232,9 +235,62 @@ impl Bench {
         }
     }
 
+    /// The scheduler answers a quote with these windows.
+    pub(crate) fn quoted(&mut self, name: &str, person: &str, recipe: &str, windows: &[BookingWindow]) -> Decision {
+        let batches = u32::try_from(windows.len()).unwrap();
+        let series = (batches > 1).then_some(Series { batches, cadence_d: 7, tolerance_h: 24 });
+        let (earliest, latest) = (windows[0].from, windows[0].until);
+        let asked = Asked { recipe: id(recipe), version: 1, earliest, latest, series };
+        let answer = Ok(vec![Offer { kind: OfferKind::Earliest, windows: windows.to_vec() }]);
+        let scope = Self::scope(person);
+        let quoted = Quoted { scope, booking: id(name), asked, answer, in_minute: 1 };
+        self.input(Input::Note(Note::Quoted(Box::new(quoted))))
+    }
+
     pub(crate) fn book(&mut self, name: &str, person: &str, recipe: &str, window: &BookingWindow) -> Decision {
-        let command = BookingCommand::Request { recipe: id(recipe), version: 1, window: window.clone() };
-        self.act(person, booking(name, command))
+        self.quoted(name, person, recipe, std::slice::from_ref(window))?;
+        self.act(person, booking(name, request()))
+    }
+
+    /// The signature that the dialog of a step would post now.
+    pub(crate) fn booking_dialog(&mut self, name: &str, person: &str, step: BookingStep) -> BookingSignature {
+        let request: BookingId = id(name);
+        let bookings = Arc::clone(&self.engine.books().bookings);
+        let open: Vec<(&BookingId, &Booking)> =
+            bookings.iter().filter(|(known, it)| it.of_request(known, &request)).collect();
+        let risk = acceptable();
+        let drafted = (step == BookingStep::RiskAssessment).then_some((&risk, Some("closed systems")));
+        let statement = booking_statement(step, &open, drafted, &id(person), (self.now, Language::En));
+        self.signatures += 1;
+        BookingSignature {
+            statement: statement.and_then(|statement| statement.hash()).unwrap_or(Hash([0; 32])),
+            shown_at: self.now,
+            language: Language::En,
+            signature: id(&format!("SIG-{}", self.signatures)),
+        }
+    }
+
+    pub(crate) fn assess(&mut self, name: &str, person: &str, assessment: RiskAssessment) -> Decision {
+        let sign = self.booking_dialog(name, person, BookingStep::RiskAssessment);
+        let text = Some("closed systems".to_owned());
+        self.signed(person, booking(name, BookingCommand::AssessRisk { assessment, text, sign }))
+    }
+
+    pub(crate) fn approve_booking(&mut self, name: &str, person: &str) -> Decision {
+        let sign = self.booking_dialog(name, person, BookingStep::Approval);
+        self.signed(person, booking(name, BookingCommand::Approve { sign }))
+    }
+
+    pub(crate) fn confirm(&mut self, name: &str, person: &str) -> Decision {
+        let sign = self.booking_dialog(name, person, BookingStep::Confirmation);
+        self.signed(person, booking(name, BookingCommand::Confirm { sign }))
+    }
+
+    /// Risk assessment, approval and confirmation by the facility.
+    pub(crate) fn accept(&mut self, name: &str) -> Decision {
+        self.assess(name, "tanaka", acceptable())?;
+        self.approve_booking(name, "watanabe")?;
+        self.confirm(name, "nakamura")
     }
 
     pub(crate) fn batch(&mut self, person: &str, command: BatchCommand) -> Decision {
@@ -345,6 +401,19 @@ impl Bench {
         self.effects.clear();
         self.input(Input::Note(Note::Started { wall_time: self.now })).unwrap();
     }
+}
+
+/// The request of the first offer of a quote.
+pub(crate) fn request() -> BookingCommand {
+    let stated =
+        Stated { regime: Regime::Gctp, open_handling: false, infection: Infection::Negative, patient_date: None };
+    BookingCommand::Request { offer: 0, stated, text: Some("dry shipper".to_owned()) }
+}
+
+/// An assessment with nothing against the booking.
+pub(crate) fn acceptable() -> RiskAssessment {
+    let answers = RiskQuestion::ALL.map(|question| (question, RiskAnswer::Satisfied));
+    RiskAssessment { answers: answers.into(), acceptable: true }
 }
 
 pub(crate) fn booking(name: &str, command: BookingCommand) -> Command {

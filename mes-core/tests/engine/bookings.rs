@@ -42,11 +42,11 @@ fn sch_04_a_window_beyond_qualification_or_calibration_is_not_confirmed() {
     let items = difference(&bench.engine.books().facility, items);
     bench.act("nakamura", Command::ProposeChange { change: id("CHG-2"), items, text: None }).unwrap();
     bench.signed("watanabe", Command::ApproveChange { change: id("CHG-2") }).unwrap();
-    assert_eq!(bench.act("nakamura", booking("BK-1", BookingCommand::Confirm)).unwrap_err().rule, "SCH-04");
+    assert_eq!(bench.accept("BK-1").unwrap_err().rule, "SCH-04");
     let refuse = BookingCommand::Refuse { reason: Bilingual::new("校正のため", "Calibration is due.") };
     bench.act("nakamura", booking("BK-1", refuse)).unwrap();
     assert!(matches!(bench.engine.books().bookings[&id("BK-1")].state, BookingState::Refused(_)));
-    assert!(bench.act("nakamura", booking("BK-1", BookingCommand::Confirm)).is_err());
+    assert!(bench.confirm("BK-1", "nakamura").is_err());
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_batch_that_runs_longer_than_planned_keeps_its_suite_and_one_that_ended_give
     bench.book("BK-2", "baba", "MBR-B", &later).unwrap_err();
     bench.run_to_its_end();
     later.from = bench.now;
-    bench.book("BK-2", "baba", "MBR-B", &later).unwrap();
+    bench.book("BK-3", "baba", "MBR-B", &later).unwrap();
 }
 
 #[test]
@@ -66,17 +66,17 @@ fn what_a_batch_does_not_need_of_its_window_any_more_can_be_booked() {
     let within = bench.window("SU-1", 3, 5);
     bench.book("BK-2", "baba", "MBR-B", &within).unwrap_err();
     bench.run_to_its_end();
-    bench.book("BK-2", "baba", "MBR-B", &within).unwrap();
+    bench.book("BK-3", "baba", "MBR-B", &within).unwrap();
 }
 
 #[test]
 fn a_booking_is_confirmed_by_the_facility_and_issued_once() {
     let mut bench = Bench::with_recipes();
     bench.book("BK-1", "aoki", "MBR-A", &bench.window("SU-1", 0, 5)).unwrap();
-    assert!(bench.act("aoki", booking("BK-1", BookingCommand::Confirm)).is_err());
+    assert!(bench.confirm("BK-1", "aoki").is_err());
     let order = issue("B-1", "BK-1", "MBR-A", "SU-1", "BR-01");
     assert!(bench.act("tanaka", order.clone()).is_err(), "it is not confirmed yet");
-    bench.act("nakamura", booking("BK-1", BookingCommand::Confirm)).unwrap();
+    bench.accept("BK-1").unwrap();
     bench.act("tanaka", order).unwrap();
     assert_eq!(bench.engine.books().bookings[&id("BK-1")].state, BookingState::Issued(id("B-1")));
     assert!(bench.act("tanaka", issue("B-2", "BK-1", "MBR-A", "SU-1", "BR-01")).is_err());
@@ -87,15 +87,8 @@ fn a_booking_is_confirmed_by_the_facility_and_issued_once() {
 fn a_quote_is_recorded_and_books_nothing() {
     let mut bench = Bench::with_recipes();
     let window = bench.window("SU-1", 1, 5);
-    let quote = BookingCommand::NoteQuote {
-        recipe: id("MBR-A"),
-        version: 1,
-        earliest: window.from,
-        latest: window.until,
-        answer: Ok(window),
-    };
-    bench.act("aoki", booking("BK-1", quote)).unwrap();
-    assert_eq!(bench.count("booking.quoted"), 1);
+    bench.quoted("BK-1", "aoki", "MBR-A", &[window]).unwrap();
+    assert_eq!(bench.count("booking.offered"), 1);
     assert!(bench.engine.books().bookings.is_empty());
     let stray = Command::Batch { batch: id("B-9"), command: BatchCommand::CompleteExecution };
     assert_eq!(bench.signed("aoki", stray).unwrap_err().rule, "not-found");

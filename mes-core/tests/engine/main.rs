@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod booking_steps;
+#[cfg(test)]
 mod bookings;
 #[cfg(test)]
 mod facility;
 #[cfg(test)]
 mod one_batch;
+#[cfg(test)]
+mod plans;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

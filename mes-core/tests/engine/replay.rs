@@ -2,7 +2,6 @@
 
 use mes_core::{
     batch::{BatchCommand, Entered},
-    booking::BookingCommand,
     engine::{Command, Input, LinkReport, LinkState, Note, WriteResult},
     historian::{Cause, Quality},
     journal::Numbered,
@@ -10,7 +9,7 @@ use mes_core::{
 };
 use proptest::prelude::*;
 
-use crate::bench::{Bench, booking, id, issue};
+use crate::bench::{Bench, id, issue};
 
 /// One thing that happens: kind, choice, number, seconds that pass before it.
 type Draw = (u8, usize, i32, u16);
@@ -59,7 +58,7 @@ fn happen(bench: &mut Bench, (kind, choice, n, s): Draw) {
             let window = bench.window("SU-2", i64::from(n % 9), i64::from(n % 9) + 3);
             bench.book(&format!("BK-{choice}"), "baba", "MBR-B", &window)
         }
-        24 => bench.act("nakamura", booking(&format!("BK-{choice}"), BookingCommand::Confirm)),
+        24 => bench.accept(&format!("BK-{choice}")),
         25 => bench.act("bessho", issue(&format!("B-{choice}"), &format!("BK-{choice}"), "MBR-B", "SU-2", "BR-02")),
         26 => bench.input(Input::Note(Note::Started { wall_time: bench.now })),
         _ => {

@@ -23,6 +23,7 @@ pub(crate) fn event(value: Value) -> Event {
         "person" => Event::Person(read(value)),
         "recipe" => Event::Recipe(read(value)),
         "booking" => Event::Booking(read(value)),
+        "plan" => Event::Plan(read(value)),
         "batch" => Event::Batch(read(value)),
         "samples" => Event::Samples(read(value)),
         other => panic!("{other}"),
@@ -104,8 +105,66 @@ fn window() -> Value {
     json!({"suite": "SU-1", "equipment": {"incubator": "INC-01"}, "from": at(0), "until": at(59), "activities": [{"phase": "P010", "from": at(0), "until": at(9)}]})
 }
 
-/// The stream and the event, for every event type.
-pub(crate) fn all() -> Vec<(&'static str, Value)> {
+/// The stream and the event, for every event type that joined since the last golden journal.
+pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let booking = |value| ("booking:BK-1", value);
+    let asked = json!({
+        "recipe": "MBR-1", "version": 1, "earliest": at(0), "latest": at(59),
+        "series": {"batches": 2, "cadence_d": 7, "tolerance_h": 12}
+    });
+    let stated = json!({"regime": "gctp", "open_handling": true, "infection": "unknown", "patient_date": at(58)});
+    let answers = json!({
+        "separated": "satisfied", "cabinets": "not_applicable", "vectors": "satisfied", "infected": "not_satisfied"
+    });
+    let objective = json!({
+        "total": 4_123, "tardiness": 1, "changeover": 2, "route": 3, "drop": 4, "makespan": 123
+    });
+    vec![
+        booking(json!({
+            "type": "booking.offered", "booking": "BK-1", "tenant": "TEN-A", "asked": asked,
+            "offers": [{"kind": "earliest", "windows": [window(), window()]}], "valid_until": at(30), "refusal": null
+        })),
+        booking(json!({
+            "type": "booking.held", "booking": "BK-1-1", "until": at(40), "request": "BK-1", "position": 1, "of": 2,
+            "stated": stated, "text": "液体窒素 dry shipper"
+        })),
+        booking(json!({"type": "booking.lapsed", "booking": "BK-1-2", "due": at(40), "noticed": at(41)})),
+        booking(json!({
+            "type": "booking.risk_assessed", "booking": "BK-1-1", "assessment": {"answers": answers, "acceptable": false},
+            "signature": booking_signature("risk_assessment"), "text": "閉鎖系 closed"
+        })),
+        booking(json!({
+            "type": "booking.approved", "booking": "BK-1-1", "signature": booking_signature("approval")
+        })),
+        booking(json!({
+            "type": "booking.confirmed", "booking": "BK-1-1", "by": "nakamura",
+            "signature": booking_signature("confirmation")
+        })),
+        booking(json!({
+            "type": "booking.moved", "booking": "BK-1-1", "old": window(), "window": window(), "plan": "PLN-1"
+        })),
+        (
+            "plan:plan",
+            json!({"type": "plan.adopted", "plan": "PLN-1", "by": "nakamura", "adopted": {
+                "inputs": ZERO, "seed": 1, "steps": 20_000, "solver": "scheduler 0.1.0", "objective": objective,
+                "origin": at(0), "slot_min": 5, "cause": {"ja": "遅れ", "en": "late"},
+                "batches": [{
+                    "booking": "BK-1-1", "route": "SU-1", "starts": [0, 12], "suites": ["SU-1"], "equipment": ["INC-01"]
+                }],
+                "moves": [{"booking": "BK-1-1", "window": window(), "reason": {"ja": "遅れ", "en": "late"}}]
+            }}),
+        ),
+    ]
+}
+
+fn booking_signature(step: &str) -> Value {
+    let mut signed = signature();
+    signed["subject"] = json!({"booking": ["BK-1", step]});
+    signed
+}
+
+/// The stream and the event, for every event type of the first golden journal.
+pub(crate) fn first() -> Vec<(&'static str, Value)> {
     [journal_and_facility(), recipes_and_bookings(), batch_execution(), batch_review()].concat()
 }
 

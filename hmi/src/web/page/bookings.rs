@@ -1,5 +1,5 @@
-//! Bookings: a tenant asks for a quote and requests what was offered; the facility confirms or refuses. Windows of other
-//! tenants are only said not to be free.
+//! Bookings: a tenant asks for a quote, sees what offers stand, and requests one; everybody sees where the bookings stand. Windows of
+//! other tenants are only said not to be free. The signed steps of one booking are in `booking.rs`.
 
 use askama::Template;
 use axum::{
@@ -9,10 +9,13 @@ use axum::{
 };
 use mes_core::{
     access::{Action, Rejection},
-    booking::{Booking, BookingCommand, BookingState, BookingWindow},
+    booking::{
+        Asked, Booking, BookingCommand, BookingState, BookingWindow, Infection, Quote, Regime, SERIES_BATCHES_MAX,
+        Series, Stated,
+    },
     clock::Timestamp,
     engine::{Act, Command, View},
-    id::{BookingId, RecipeId},
+    id::BookingId,
     quantity::Bilingual,
 };
 use serde::Deserialize;
@@ -43,24 +46,33 @@ struct Line {
     said: String,
     requested: String,
     batch: Option<String>,
-    confirmable: bool,
     withdrawable: bool,
     issuable: bool,
-    refusal: Option<String>,
-    reason_ja: String,
-    reason_en: String,
 }
 
-/// What the scheduler offers.
-struct Offer {
-    booking: String,
-    recipe: String,
-    version: u32,
-    window: String,
+/// A batch of an offer.
+struct OfferedWindow {
     suite: String,
     equipment: String,
     from: String,
     until: String,
+}
+
+/// One offer of an open quote.
+struct OfferLine {
+    row: usize,
+    kind: String,
+    windows: Vec<OfferedWindow>,
+}
+
+/// An open quote.
+struct QuoteLine {
+    id: String,
+    recipe: String,
+    asked: String,
+    valid_until: String,
+    offers: Vec<OfferLine>,
+    refusal: Option<String>,
 }
 
 /// A recipe to choose.
@@ -77,11 +89,11 @@ struct BookingsPage {
     frame: Frame,
     may_request: bool,
     choices: Vec<Choice>,
-    earliest: String,
-    latest: String,
-    offer: Option<Offer>,
+    asked: QuoteForm,
+    series_max: u32,
     no_capacity: Option<String>,
     refusal: Option<String>,
+    quotes: Vec<QuoteLine>,
     lines: Vec<Line>,
     taken: Vec<(String, String, String)>,
 }
@@ -89,26 +101,38 @@ struct BookingsPage {
 /// What a page shows beyond the bookings themselves.
 #[derive(Default)]
 struct Shown {
-    recipe: String,
-    earliest: Option<String>,
-    latest: Option<String>,
-    offer: Option<Offer>,
+    asked: Option<QuoteForm>,
     no_capacity: Option<Bilingual>,
     refusal: Option<Rejection>,
-    /// A refusal about one booking's form, with what was entered there.
-    about: Option<(BookingId, String, String)>,
+    /// The quote whose request was refused.
+    about: Option<BookingId>,
 }
 
 /// How far ahead the quote form looks at first, in seconds (28 days).
 const HORIZON_S: i64 = 28 * 86_400;
 
 /// A time of the plan, which has no seconds.
-fn minute(at: Timestamp) -> String {
+pub(crate) fn minute(at: Timestamp) -> String {
     at.shown().chars().take("2026-07-01 14:03".len()).collect()
 }
 
-fn equipment(window: &BookingWindow) -> String {
+pub(crate) fn equipment(window: &BookingWindow) -> String {
     window.equipment.iter().map(|(role, id)| format!("{role}: {id}")).collect::<Vec<_>>().join(" · ")
+}
+
+/// Where a booking stands, in a word or two: a tentative one says what it waits for.
+pub(crate) fn standing(booking: &Booking, w: Words) -> String {
+    let state = w.t(term::booking(&booking.state));
+    if booking.state != BookingState::Requested {
+        return state;
+    }
+    let next = match (&booking.assessed, &booking.approval) {
+        (None, _) => "booking-next-risk",
+        (Some(assessed), _) if !assessed.assessment.acceptable => "booking-risk-against",
+        (Some(_), None) => "booking-next-approval",
+        (Some(_), Some(_)) => "booking-next-confirmation",
+    };
+    format!("{state} · {}", w.t(next))
 }
 
 fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, booking: &Booking) -> Line {
@@ -118,6 +142,7 @@ fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, bookin
     let name = |person| view.facility.people.get(person).map_or_else(|| person.to_string(), |p| p.name.full());
     let product =
         view.recipes.get(&(booking.recipe.clone(), booking.version)).map(|r| w.b(&r.body.header.product_name));
+    let held = booking.hold.as_ref().filter(|_| booking.state == BookingState::Requested);
     Line {
         id: id.to_string(),
         tenant: tenant.map_or_else(|| booking.tenant.to_string(), |tenant| w.b(&tenant.name).to_owned()),
@@ -127,9 +152,11 @@ fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, bookin
         equipment: equipment(&booking.window),
         from: minute(booking.window.from),
         until: minute(booking.window.until),
-        state: w.t(term::booking(&booking.state)),
-        said: match &booking.state {
-            BookingState::Refused(said) => w.b(said).to_owned(),
+        state: standing(booking, w),
+        said: match (&booking.state, held) {
+            (BookingState::Refused(said), _) => w.b(said).to_owned(),
+            (BookingState::Lapsed(due), _) => w.t1("booking-lapsed-at", "time", minute(*due)),
+            (_, Some(hold)) => w.t1("booking-held-until", "time", minute(hold.until)),
             _ => String::new(),
         },
         requested: format!("{} · {}", booking.requested_at.shown(), name(&booking.requested_by)),
@@ -137,15 +164,44 @@ fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, bookin
             BookingState::Issued(batch) => Some(batch.to_string()),
             _ => None,
         },
-        confirmable: booking.state == BookingState::Requested && may(Action::ConfirmBooking),
         withdrawable: matches!(booking.state, BookingState::Requested | BookingState::Confirmed)
             && session.scope.tenant.as_ref() == Some(&booking.tenant)
             && may(Action::RequestBooking),
         issuable: booking.state == BookingState::Confirmed && may(Action::IssueBatch),
-        refusal: None,
-        reason_ja: String::new(),
-        reason_en: String::new(),
     }
+}
+
+fn quote_line(id: &BookingId, quote: &Quote, w: Words, refusal: Option<String>) -> QuoteLine {
+    let offered = |window: &BookingWindow| OfferedWindow {
+        suite: window.suite.to_string(),
+        equipment: equipment(window),
+        from: minute(window.from),
+        until: minute(window.until),
+    };
+    let offers = quote.offers.iter().enumerate().map(|(row, offer)| OfferLine {
+        row,
+        kind: w.t(term::offer(offer.kind)),
+        windows: offer.windows.iter().map(offered).collect(),
+    });
+    let asked = &quote.asked;
+    let dates = format!("{} – {}", minute(asked.earliest), minute(asked.latest));
+    QuoteLine {
+        id: id.to_string(),
+        recipe: format!("{} v{}", asked.recipe, asked.version),
+        asked: match asked.series {
+            None => dates,
+            Some(series) => format!("{dates} · {}", series_text(series, w)),
+        },
+        valid_until: minute(quote.valid_until),
+        offers: offers.collect(),
+        refusal,
+    }
+}
+
+/// A series in words.
+fn series_text(series: Series, w: Words) -> String {
+    let cadence = w.t2("series-cadence", ("days", series.cadence_d), ("hours", series.tolerance_h));
+    format!("{} · {cadence}", w.t1("series-batches", "count", series.batches))
 }
 
 fn bookings_page(state: &AppState, session: &Session, shown: Shown) -> Result<Response, WebError> {
@@ -156,34 +212,29 @@ fn bookings_page(state: &AppState, session: &Session, shown: Shown) -> Result<Re
     lines.sort_by(|a, b| a.from.cmp(&b.from));
     let said = shown.refusal.as_ref().map(|refusal| format!("{} ({})", w.b(&refusal.said), refusal.rule));
     let status = shown.refusal.as_ref().map_or(StatusCode::OK, status_of);
-    let mut general = said.clone();
-    if let Some((about, ja, en)) = &shown.about {
-        for line in lines.iter_mut().filter(|line| line.id == about.as_str()) {
-            (line.refusal, line.reason_ja, line.reason_en) = (said.clone(), ja.clone(), en.clone());
-            general = None;
-        }
-    }
+    let may_request = state.desk.may(&session.scope, Action::RequestBooking, None) && session.scope.tenant.is_some();
+    let open = view.quotes.iter().filter(|(_, quote)| may_request && now < quote.valid_until);
+    let about = |id: &BookingId| said.clone().filter(|_| shown.about.as_ref() == Some(id));
+    let quotes: Vec<QuoteLine> = open.map(|(id, quote)| quote_line(id, quote, w, about(id))).collect();
+    let asked = shown.asked.unwrap_or_else(|| QuoteForm::first(now));
     let usable = view.recipes.iter().filter(|(_, recipe)| recipe.approvals.is_some());
     let choices = usable.map(|((id, version), recipe)| {
         let value = format!("{id}@{version}");
-        Choice {
-            label: format!("{id} v{version} · {}", w.b(&recipe.body.header.title)),
-            chosen: value == shown.recipe,
-            value,
-        }
+        let label = format!("{id} v{version} · {}", w.b(&recipe.body.header.title));
+        Choice { label, chosen: value == asked.recipe, value }
     });
     let taken = state.desk.view().taken(&session.scope);
     let taken = taken.into_iter().filter(|(_, _, until)| *until > now);
     let content = BookingsPage {
         w,
         frame: Frame::of(state, session, &view, w.t("nav-bookings")),
-        may_request: state.desk.may(&session.scope, Action::RequestBooking, None),
+        may_request,
         choices: choices.collect(),
-        earliest: shown.earliest.unwrap_or_else(|| form::local_field(now)),
-        latest: shown.latest.unwrap_or_else(|| form::local_field(now.plus_s(HORIZON_S))),
-        offer: shown.offer,
+        asked,
+        series_max: SERIES_BATCHES_MAX,
         no_capacity: shown.no_capacity.map(|said| w.b(&said).to_owned()),
-        refusal: general,
+        refusal: if quotes.iter().any(|quote| quote.refusal.is_some()) { None } else { said },
+        quotes,
         lines,
         taken: taken.map(|(suite, from, until)| (suite.to_string(), minute(from), minute(until))).collect(),
     };
@@ -195,55 +246,75 @@ pub(crate) async fn show(State(state): State<AppState>, session: Session) -> Res
     bookings_page(&state, &session, Shown::default())
 }
 
-/// What is asked for.
-#[derive(Deserialize)]
+/// What is asked for, as the form has it.
+#[derive(Deserialize, Clone)]
 pub(crate) struct QuoteForm {
     recipe: String,
     earliest: String,
     latest: String,
+    #[serde(default = "one")]
+    batches: String,
+    #[serde(default)]
+    cadence_d: String,
+    #[serde(default)]
+    tolerance_h: String,
 }
 
-fn request(asked: &QuoteForm, booking: BookingId) -> Result<QuoteRequest, Rejection> {
-    let unknown =
-        || Rejection::new("form", "マスターレシピを選んでください。", "Choose a master recipe.").about("recipe");
-    let (recipe, version) = asked.recipe.split_once('@').ok_or_else(unknown)?;
-    Ok(QuoteRequest {
-        booking,
-        recipe: recipe.parse().map_err(|_| unknown())?,
-        version: version.parse().map_err(|_| unknown())?,
-        earliest: form::local_time(&asked.earliest, "earliest")?,
-        latest: form::local_time(&asked.latest, "latest")?,
-    })
+fn one() -> String {
+    "1".to_owned()
+}
+
+impl QuoteForm {
+    fn first(now: Timestamp) -> Self {
+        Self {
+            recipe: String::new(),
+            earliest: form::local_field(now),
+            latest: form::local_field(now.plus_s(HORIZON_S)),
+            batches: one(),
+            cadence_d: String::new(),
+            tolerance_h: String::new(),
+        }
+    }
+
+    fn asked(&self) -> Result<Asked, Rejection> {
+        let unknown =
+            || Rejection::new("form", "マスターレシピを選んでください。", "Choose a master recipe.").about("recipe");
+        let number = |text: &str, field: &str| {
+            let text = if text.trim().is_empty() { "0" } else { text.trim() };
+            text.parse::<u32>()
+                .map_err(|_| Rejection::new("form", "数字を入力してください。", "Enter a whole number.").about(field))
+        };
+        let (recipe, version) = self.recipe.split_once('@').ok_or_else(unknown)?;
+        let batches = number(&self.batches, "batches")?;
+        let series = Series {
+            batches,
+            cadence_d: number(&self.cadence_d, "cadence_d")?,
+            tolerance_h: number(&self.tolerance_h, "tolerance_h")?,
+        };
+        Ok(Asked {
+            recipe: recipe.parse().map_err(|_| unknown())?,
+            version: version.parse().map_err(|_| unknown())?,
+            earliest: form::local_time(&self.earliest, "earliest")?,
+            latest: form::local_time(&self.latest, "latest")?,
+            series: (batches != 1).then_some(series),
+        })
+    }
 }
 
 /// Asks for a quote.
 pub(crate) async fn quote(
     State(state): State<AppState>,
     session: Session,
-    Filled(asked): Filled<QuoteForm>,
+    Filled(form): Filled<QuoteForm>,
 ) -> Result<Response, WebError> {
     let booking: BookingId = form::id(&state.desk.next_booking(&session.scope))?;
-    let mut shown = Shown { recipe: asked.recipe.clone(), ..Shown::default() };
-    (shown.earliest, shown.latest) = (Some(asked.earliest.clone()), Some(asked.latest.clone()));
-    let request = match request(&asked, booking.clone()) {
-        Ok(request) => request,
-        Err(refusal) => return bookings_page(&state, &session, Shown { refusal: Some(refusal), ..shown }),
-    };
-    let (recipe, version) = (request.recipe.to_string(), request.version);
-    match state.desk.quote(session.scope.clone(), request).await {
-        Ok(Ok(window)) => {
-            shown.offer = Some(Offer {
-                booking: booking.to_string(),
-                recipe,
-                version,
-                window: serde_json::to_string(&window).map_err(|error| WebError::Form(error.to_string()))?,
-                suite: window.suite.to_string(),
-                equipment: equipment(&window),
-                from: minute(window.from),
-                until: minute(window.until),
-            });
-        }
-        Ok(Err(said)) => shown.no_capacity = Some(said),
+    let mut shown = Shown { asked: Some(form.clone()), ..Shown::default() };
+    match form.asked() {
+        Ok(asked) => match state.desk.quote(session.scope.clone(), QuoteRequest { booking, asked }).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(said)) => shown.no_capacity = Some(said),
+            Err(refusal) => shown.refusal = Some(refusal),
+        },
         Err(refusal) => shown.refusal = Some(refusal),
     }
     bookings_page(&state, &session, shown)
@@ -253,46 +324,42 @@ pub(crate) async fn quote(
 #[derive(Deserialize)]
 pub(crate) struct Requested {
     booking: BookingId,
-    recipe: RecipeId,
-    version: u32,
-    window: String,
+    offer: u32,
+    regime: Regime,
+    #[serde(default)]
+    open_handling: Option<String>,
+    infection: Infection,
+    #[serde(default)]
+    patient_date: String,
+    #[serde(default)]
+    text: String,
 }
 
-/// Requests the offered window.
+/// Requests one of the offers.
 pub(crate) async fn book(
     State(state): State<AppState>,
     session: Session,
     Filled(sent): Filled<Requested>,
 ) -> Result<Response, WebError> {
-    let window = serde_json::from_str(&sent.window).map_err(|error| WebError::Form(error.to_string()))?;
-    let command = BookingCommand::Request { recipe: sent.recipe, version: sent.version, window };
-    give(&state, &session, sent.booking, command, None).await
-}
-
-async fn give(
-    state: &AppState,
-    session: &Session,
-    booking: BookingId,
-    command: BookingCommand,
-    entered: Option<(String, String)>,
-) -> Result<Response, WebError> {
-    let command = Command::Booking { booking: booking.clone(), command };
-    match state.desk.act(Act { scope: session.scope.clone(), signer: None, command }).await {
-        Ok(_) => Ok(Redirect::to("/bookings").into_response()),
-        Err(refusal) => {
-            let about = entered.map(|(ja, en)| (booking, ja, en));
-            bookings_page(state, session, Shown { refusal: Some(refusal), about, ..Shown::default() })
+    let day = sent.patient_date.trim();
+    let patient_date =
+        if day.is_empty() { None } else { Some(form::local_time(&format!("{day}T00:00"), "patient_date")) };
+    let (booking, about) = (sent.booking.clone(), Some(sent.booking));
+    let outcome = match patient_date.transpose() {
+        Ok(patient_date) => {
+            let open_handling = sent.open_handling.is_some();
+            let stated = Stated { regime: sent.regime, open_handling, infection: sent.infection, patient_date };
+            let text = form::filled(Some(&sent.text));
+            let command = BookingCommand::Request { offer: sent.offer, stated, text };
+            let command = Command::Booking { booking: booking.clone(), command };
+            state.desk.act(Act { scope: session.scope.clone(), signer: None, command }).await
         }
+        Err(refusal) => Err(refusal),
+    };
+    match outcome {
+        Ok(_) => Ok(Redirect::to(&format!("/bookings/{booking}")).into_response()),
+        Err(refusal) => bookings_page(&state, &session, Shown { refusal: Some(refusal), about, ..Shown::default() }),
     }
-}
-
-/// Confirms a booking.
-pub(crate) async fn confirm(
-    State(state): State<AppState>,
-    session: Session,
-    At(booking): At<BookingId>,
-) -> Result<Response, WebError> {
-    give(&state, &session, booking, BookingCommand::Confirm, None).await
 }
 
 /// Withdraws a booking.
@@ -301,23 +368,9 @@ pub(crate) async fn withdraw(
     session: Session,
     At(booking): At<BookingId>,
 ) -> Result<Response, WebError> {
-    give(&state, &session, booking, BookingCommand::Withdraw, None).await
-}
-
-/// The sentence the tenant sees.
-#[derive(Deserialize)]
-pub(crate) struct Reason {
-    ja: String,
-    en: String,
-}
-
-/// Refuses a booking.
-pub(crate) async fn refuse(
-    State(state): State<AppState>,
-    session: Session,
-    At(booking): At<BookingId>,
-    Filled(sent): Filled<Reason>,
-) -> Result<Response, WebError> {
-    let reason = Bilingual::new(sent.ja.trim(), sent.en.trim());
-    give(&state, &session, booking, BookingCommand::Refuse { reason }, Some((sent.ja, sent.en))).await
+    let command = Command::Booking { booking, command: BookingCommand::Withdraw };
+    match state.desk.act(Act { scope: session.scope.clone(), signer: None, command }).await {
+        Ok(_) => Ok(Redirect::to("/bookings").into_response()),
+        Err(refusal) => bookings_page(&state, &session, Shown { refusal: Some(refusal), ..Shown::default() }),
+    }
 }

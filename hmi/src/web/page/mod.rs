@@ -2,6 +2,7 @@
 
 pub(crate) mod act;
 pub(crate) mod batch;
+pub(crate) mod booking;
 pub(crate) mod bookings;
 pub(crate) mod changes;
 pub(crate) mod demo;
@@ -10,6 +11,7 @@ pub(crate) mod held;
 pub(crate) mod issue;
 pub(crate) mod login;
 pub(crate) mod overview;
+pub(crate) mod plan;
 pub(crate) mod recipes;
 pub(crate) mod records;
 pub(crate) mod review;

@@ -208,6 +208,7 @@ pub(crate) fn about(batch: &Batch, subject: &Subject, w: Words) -> String {
         Subject::QualityReview => w.t("subject-quality-review"),
         Subject::Disposition => w.t("subject-disposition"),
         Subject::Recipe(..) => w.t("subject-recipe"),
+        Subject::Booking(..) => w.t("subject-booking"),
     }
 }
 
@@ -218,7 +219,7 @@ fn back(batch: &BatchId, subject: &Subject) -> String {
         }
         Subject::Deviation(_) => format!("/batches/{batch}/deviations"),
         Subject::ProductionReview | Subject::QualityReview | Subject::Disposition => format!("/batches/{batch}/review"),
-        Subject::Issue | Subject::Recipe(..) => format!("/batches/{batch}"),
+        Subject::Issue | Subject::Recipe(..) | Subject::Booking(..) => format!("/batches/{batch}"),
     }
 }
 
