@@ -102,8 +102,6 @@ pub(crate) fn problem(view: &View, time: &Translation, batches: Vec<BatchSpec>) 
         now: 0,
         week_phase: 0,
         cost_scale: 100,
-        airlocks: Vec::new(),
-        unions: Vec::new(),
         tenants: facility
             .tenants
             .keys()
