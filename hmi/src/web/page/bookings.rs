@@ -117,7 +117,7 @@ pub(crate) fn minute(at: Timestamp) -> String {
 }
 
 pub(crate) fn equipment(window: &BookingWindow) -> String {
-    window.equipment.iter().map(|(role, id)| format!("{role}: {id}")).collect::<Vec<_>>().join(" · ")
+    window.equipment.values().map(ToString::to_string).collect::<Vec<_>>().join(" · ")
 }
 
 /// Where a booking stands, in a word or two: a tentative one says what it waits for.
