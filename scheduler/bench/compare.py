@@ -190,7 +190,7 @@ def classic_table(results, instances):
 
 
 def is_refuted(out):
-    return bool(out.get("infeasible")) or out.get("status") == "INFEASIBLE"
+    return bool(out.get("infeasible_proved")) or out.get("status") == "INFEASIBLE"
 
 
 def main():
