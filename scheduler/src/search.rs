@@ -38,6 +38,9 @@ const REFUSED_SEEN_MAX: usize = 24;
 const HOT: f64 = 3.0;
 const COLD: f64 = 0.05;
 
+/// What a move must bring where the number of moves is limited, in grains.
+const MOVE: f64 = 0.1;
+
 /// What a search ends with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -87,6 +90,8 @@ fn search(problem: &Problem, start: &Plan, anchor: Option<&Anchor>, params: &Par
 struct Descent<'p> {
     working: Working<'p>,
     worth: Worth,
+    /// Batches that are away from the anchor in the plan kept last.
+    moved: usize,
     best: Plan,
     best_worth: Worth,
     rng: Rng,
@@ -117,6 +122,7 @@ impl<'p> Descent<'p> {
         let grain = grain(problem, &open, length);
         let worth = working.worth();
         Self {
+            moved: working.moved(),
             worth,
             best,
             best_worth: worth,
@@ -147,7 +153,9 @@ impl<'p> Descent<'p> {
     }
 
     fn cool(&mut self) {
-        let (hot, cold) = (self.grain * HOT, self.grain * COLD);
+        // Where few batches may move, none of those moves is spent on a plan that is worse.
+        let hot = if self.working.limits_moves() { COLD } else { HOT };
+        let (hot, cold) = (self.grain * hot, self.grain * COLD);
         self.temperature = hot * (cold / hot).powf(self.gone());
     }
 
@@ -165,6 +173,7 @@ impl<'p> Descent<'p> {
         let worth = self.working.worth();
         if self.takes(worth) {
             self.worth = worth;
+            self.moved = self.working.moved();
             if worth < self.best_worth {
                 self.best_worth = worth;
                 self.working.save_into(&mut self.best);
@@ -180,7 +189,11 @@ impl<'p> Descent<'p> {
         if self.working.moves_too_many() || worth.0 != self.worth.0 {
             return !self.working.moves_too_many() && worth.0 < self.worth.0;
         }
-        let worse = (worth.1 - self.worth.1) as f64;
+        let mut worse = (worth.1 - self.worth.1) as f64;
+        if self.working.limits_moves() {
+            // Moves are few: each must be worth something.
+            worse += (self.working.moved() as f64 - self.moved as f64) * self.grain * MOVE;
+        }
         worse <= 0.0 || self.rng.f64() < (-worse / self.temperature).exp()
     }
 
@@ -223,10 +236,12 @@ impl<'p> Descent<'p> {
             self.line.swap(0, row);
         }
         self.timer.pass_over = if self.rng.bool() { 8 } else { 0 };
+        let away = self.rng.bool();
         for ix in self.line.iter().copied() {
             let whim = Whim {
                 route: (self.rng.u32(0..16) == 0).then(|| self.rng.usize(0..16)),
                 delay: if self.rng.u32(0..16) == 0 { self.rng.i64(0..=self.length / 16) } else { 0 },
+                away,
             };
             self.working.lift(ix, true);
             let placement = cheapest(&self.working, &mut self.timer, ix, whim);
@@ -279,6 +294,7 @@ impl Chain for Descent<'_> {
             self.working.take_over(&best.best);
             self.working.save_into(&mut self.best);
             self.worth = self.working.worth();
+            self.moved = self.working.moved();
             self.best_worth = self.worth;
         }
     }

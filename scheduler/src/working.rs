@@ -154,6 +154,16 @@ impl<'p> Working<'p> {
         self.anchor.is_some_and(|anchor| anchor.is_moved(ix, self.rows[ix.row()].as_ref()))
     }
 
+    /// Whether the anchor limits how many batches may move.
+    pub(crate) fn limits_moves(&self) -> bool {
+        self.anchor.is_some_and(|anchor| anchor.moved_max.is_some())
+    }
+
+    /// Batches that are not where the anchor has them.
+    pub(crate) const fn moved(&self) -> usize {
+        self.moved
+    }
+
     /// Whether more batches are moved than the anchor allows.
     pub(crate) fn moves_too_many(&self) -> bool {
         self.anchor.and_then(|anchor| anchor.moved_max).is_some_and(|most| self.moved > most)

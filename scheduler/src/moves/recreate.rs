@@ -73,6 +73,8 @@ pub(crate) struct Whim {
     pub(crate) route: Option<usize>,
     /// Starts no earlier than so many slots after its release.
     pub(crate) delay: Slot,
+    /// Passes over the place where the anchor has the batch: otherwise most go straight back.
+    pub(crate) away: bool,
 }
 
 /// The cheapest of the earliest placements on each route; none when refusal is cheaper.
@@ -97,7 +99,7 @@ pub(crate) fn cheapest(working: &Working, timer: &mut Timer, ix: BatchIx, whim: 
         let Some(placement) = timer.earliest(problem, &working.load, batch, route, ask) else { continue };
         consider(working, ix, placement, &mut best);
     }
-    if let Some(before) = working.anchored(ix)
+    if let Some(before) = working.anchored(ix).filter(|_| !whim.away)
         && timer.fits(problem, &working.load, batch, before, Ask::until(owner, ask.end_max))
     {
         consider(working, ix, before.clone(), &mut best);
