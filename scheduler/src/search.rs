@@ -236,7 +236,7 @@ impl<'p> Descent<'p> {
             self.line.swap(0, row);
         }
         self.timer.pass_over = if self.rng.bool() { 8 } else { 0 };
-        let away = self.rng.bool();
+        let away = self.working.limits_moves() && self.rng.bool();
         for ix in self.line.iter().copied() {
             let whim = Whim {
                 route: (self.rng.u32(0..16) == 0).then(|| self.rng.usize(0..16)),
