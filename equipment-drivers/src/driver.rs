@@ -121,6 +121,8 @@ pub(crate) struct Reading {
     pub(crate) value: Option<SampleValue>,
     pub(crate) quality: Quality,
     pub(crate) source_time: Option<Timestamp>,
+    /// When a server between the device and us saw the value.
+    pub(crate) server_time: Option<Timestamp>,
     /// The device lost values before this one.
     pub(crate) overflow: bool,
 }

@@ -96,6 +96,7 @@ mod tests {
             value: None,
             quality: Quality::GOOD,
             source_time: None,
+            server_time: None,
             receive_time: Timestamp::from_ms(0),
             seq: 1,
             overflow: false,

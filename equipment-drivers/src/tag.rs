@@ -34,6 +34,7 @@ struct TagState {
     value: Option<SampleValue>,
     quality: Quality,
     source_time: Option<Timestamp>,
+    server_time: Option<Timestamp>,
     fresh_at: Option<Instant>,
     reported_at: Option<Instant>,
     overflow: bool,
@@ -74,6 +75,7 @@ impl TagBook {
             value: None,
             quality: Quality::bad(Cause::NotYetRead),
             source_time: None,
+            server_time: None,
             fresh_at: None,
             reported_at: None,
             overflow: false,
@@ -108,6 +110,7 @@ impl TagBook {
             let quality = tag.judge(&reading, frozen, skewed);
             let same = tag.value == reading.value.clone().or_else(|| tag.value.clone()) && tag.quality == quality;
             tag.source_time = reading.source_time.or(tag.source_time);
+            tag.server_time = reading.server_time.or(tag.server_time);
             tag.value = reading.value.or_else(|| tag.value.take());
             tag.quality = quality;
             tag.overflow |= reading.overflow;
@@ -255,6 +258,7 @@ impl TagState {
             value: self.value.clone(),
             quality: self.quality.clone(),
             source_time: self.source_time,
+            server_time: self.server_time,
             receive_time: now,
             seq: self.seq,
             overflow: std::mem::take(&mut self.overflow),
@@ -276,7 +280,8 @@ mod tests {
 
     fn reading(book: &TagBook, tag: &str, value: f64, source_time: Option<Timestamp>) -> Reading {
         let tag = book.tags.iter().position(|one| one.id.name.as_str() == tag).unwrap();
-        Reading { tag, value: Some(SampleValue::Real(value)), quality: Quality::GOOD, source_time, overflow: false }
+        let value = Some(SampleValue::Real(value));
+        Reading { tag, value, quality: Quality::GOOD, source_time, server_time: None, overflow: false }
     }
 
     #[test]

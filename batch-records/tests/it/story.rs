@@ -149,6 +149,7 @@ impl Story {
                     value: value.map(SampleValue::Real),
                     quality: if value.is_some() { Quality::GOOD } else { Quality::bad(Cause::LinkDown) },
                     source_time: None,
+                    server_time: None,
                     receive_time: from.plus_s(n * MIN),
                     seq: u64::try_from(n).unwrap() + 1,
                     overflow: false,

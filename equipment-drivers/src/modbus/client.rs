@@ -136,5 +136,5 @@ fn reading(tag: usize, value: Result<SampleValue, Cause>) -> Reading {
         Ok(value) => (Some(value), Quality::GOOD),
         Err(cause) => (None, Quality::bad(cause)),
     };
-    Reading { tag, value, quality, source_time: None, overflow: false }
+    Reading { tag, value, quality, source_time: None, server_time: None, overflow: false }
 }

@@ -232,6 +232,7 @@ impl Connection {
             value: None,
             quality: Quality::bad(Cause::Device("the template has no node for this tag".to_owned())),
             source_time: None,
+            server_time: None,
             overflow: false,
         };
         let Some(node) = self.nodes.get(tag).cloned() else { return Ok(no_node) };

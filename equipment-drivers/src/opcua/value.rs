@@ -142,8 +142,10 @@ pub(crate) fn reading(tag: usize, data: &DataValue) -> Reading {
     } else if status.is_uncertain() && quality.is_good() {
         quality = Quality::uncertain(cause_of(status));
     }
-    let source_time = data.source_timestamp.filter(|at| !at.is_null()).map(|at| to_timestamp(&at));
-    Reading { tag, value, quality, source_time, overflow: status.overflow() && status.bits() & 0x0400 != 0 }
+    let time = |at: Option<DateTime>| at.filter(|at| !at.is_null()).map(|at| to_timestamp(&at));
+    let (source_time, server_time) = (time(data.source_timestamp), time(data.server_timestamp));
+    let overflow = status.overflow() && status.bits() & 0x0400 != 0;
+    Reading { tag, value, quality, source_time, server_time, overflow }
 }
 
 fn cause_of(status: StatusCode) -> Cause {

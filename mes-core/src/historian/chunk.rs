@@ -188,6 +188,7 @@ fn read(line: Value, header: &Header) -> Result<Sample, serde_json::Error> {
         value,
         quality,
         source_time: source.map(|ms| header.from.plus_ms(ms)),
+        server_time: None,
         receive_time: header.from.plus_ms(receive),
         seq,
         overflow,
@@ -217,7 +218,8 @@ pub(super) mod tests {
         let sample = (sample, any::<bool>()).prop_map(move |((value, quality, source, receive, seq), overflow)| {
             let receive_time = Timestamp::from_ms(1_780_000_000_000 + receive);
             let source_time = source.map(|ms| receive_time.plus_ms(ms));
-            Sample { tag: tag.parse().unwrap(), value, quality, source_time, receive_time, seq, overflow }
+            let tag = tag.parse().unwrap();
+            Sample { tag, value, quality, source_time, server_time: None, receive_time, seq, overflow }
         });
         prop::collection::vec(sample, 1..40)
     }
@@ -252,6 +254,7 @@ pub(super) mod tests {
             value,
             quality,
             source_time: (seq == 1).then(|| Timestamp::from_ms(ms - 12)),
+            server_time: None,
             receive_time: Timestamp::from_ms(ms),
             seq,
             overflow,

@@ -1,4 +1,4 @@
-//! One sample of one tag as it came from a device: value, quality, both times, number.
+//! One sample of one tag as it came from a device: value, quality, its times, number.
 //!
 //! A sample is not a journal entry. This file does not judge samples; `plant/reading.rs` does.
 
@@ -152,6 +152,9 @@ pub struct Sample {
     pub quality: Quality,
     /// When the device says it was measured (facility time), where the device has a clock.
     pub source_time: Option<Timestamp>,
+    /// When a server between the device and this system saw it (facility time), where there is one.
+    #[serde(default)]
+    pub server_time: Option<Timestamp>,
     /// When this system received it (facility time).
     pub receive_time: Timestamp,
     /// Number of this sample on its tag, from 1, without gaps within one run of the driver.

@@ -217,6 +217,7 @@ mod tests {
             value: None,
             quality: crate::historian::Quality::GOOD,
             source_time: None,
+            server_time: None,
             receive_time: period().from,
             seq: 1,
             overflow: false,

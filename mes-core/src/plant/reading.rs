@@ -90,6 +90,7 @@ pub(super) fn not_yet_read(tag: &TagId, at: Timestamp) -> Sample {
         value: None,
         quality: Quality::bad(Cause::NotYetRead),
         source_time: None,
+        server_time: None,
         receive_time: at,
         seq: 0,
         overflow: false,

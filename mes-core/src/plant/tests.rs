@@ -58,6 +58,7 @@ fn sample(name: &str, s: i64, value: f64) -> Sample {
         value: Some(SampleValue::Real(value)),
         quality: Quality::GOOD,
         source_time: None,
+        server_time: None,
         receive_time: at(s),
         seq: u64::try_from(s).unwrap() + 1,
         overflow: false,

@@ -48,6 +48,7 @@ pub(super) fn sample(s: i64, seq: u64) -> Sample {
         value: Some(SampleValue::Real(37.02)),
         quality: Quality { grade: Grade::Good, cause: None },
         source_time: Some(at(s).plus_ms(-5)),
+        server_time: None,
         receive_time: at(s),
         seq,
         overflow: false,

@@ -329,6 +329,7 @@ impl Bench {
             value: Some(SampleValue::Real(value)),
             quality,
             source_time: Some(self.now),
+            server_time: None,
             receive_time: self.now,
             seq: 41,
             overflow: false,

@@ -42,6 +42,7 @@ fn sample(group: u64) -> Sample {
         value: Some(SampleValue::Integer(group.cast_signed())),
         quality: Quality::GOOD,
         source_time: None,
+        server_time: None,
         receive_time: Timestamp::from_ms(1_780_000_000_000),
         seq: group,
         overflow: false,

@@ -340,6 +340,7 @@ impl Bench {
             value: Some(SampleValue::Real(value)),
             quality: Quality::GOOD,
             source_time: Some(self.now),
+            server_time: None,
             receive_time: self.now,
             seq: self.samples,
             overflow: false,
