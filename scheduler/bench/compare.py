@@ -3,11 +3,13 @@
 
     compare.py run   --mes PATH --instances DIR --harness DIR --results FILE [--only FAMILY,...] [--sample N] [--peer]
     compare.py table --instances DIR --results FILE
+    compare.py replan --mes PATH --instance FILE --plan FILE --results FILE --down SUITE@SLOT,... [--slots N]
 
 `run` appends one JSON line per solver run to FILE and skips what is there already, so that it can be stopped and
 continued; `table` prints what FILE holds. DIR of the instances holds one folder a family, best-known.csv, and (for the
 sizes that are not stored) whatever was written there with the harness's generator. The peer is the best of its
-configurations at equal cores. Nothing of the instances or of the harness is part of this repository.
+configurations at equal cores. `replan` takes each of the suites out of use at its slot, plans again near to the given
+plan for the time of `--seconds` and freely for `--peer-seconds`, each with three seeds, and prints a table. Nothing of the instances or of the harness is part of this repository.
 """
 import argparse
 import csv
@@ -193,11 +195,37 @@ def is_refuted(out):
     return bool(out.get("infeasible_proved")) or out.get("status") == "INFEASIBLE"
 
 
+def replan(args):
+    """Replans near to the plan in force against a free re-optimisation of the same disruption."""
+    results = Results(args.results)
+    name = pathlib.Path(args.instance).name.split(".")[0]
+    print("| instance | suite down | first repair | most moved | near, median | free, median | near ÷ free | near ÷ best free |")
+    print("|---|---|---|---|---|---|---|---|")
+    for down in args.down.split(","):
+        suite, at = down.split("@")
+        event = pathlib.Path(args.results).with_suffix(f".{suite}.event.json")
+        kind = {"kind": "suite-down", "suite": suite, "start": int(at), "end": int(at) + args.slots}
+        event.write_text(json.dumps({"now": int(at), "events": [kind]}))
+        base = [args.mes, "schedule", "replan", args.instance, args.plan, str(event), "--threads", "2", "--quiet"]
+        for seed in SEEDS:
+            for way, seconds, flags in (("near", args.seconds, []), ("free", args.peer_seconds, ["--free"])):
+                command = [*base, "--seed", str(seed), "--seconds", str(seconds), *flags]
+                results.make(way, "replan", f"{name} {down}", seed, seconds, command)
+        outs = {way: [row["out"] for row in results.rows if row["solver"] == way and row["instance"] == f"{name} {down}"]
+                for way in ("near", "free")}
+        near, free = (statistics.median(out["objective"] for out in outs[way]) for way in ("near", "free"))
+        best = min(out["objective"] for out in outs["free"])
+        first, most = max(out["first_feasible_ms"] for out in outs["near"]), max(out["moved_batches"] for out in outs["near"])
+        if not all(out["feasible"] for way in outs.values() for out in way):
+            sys.exit(f"{name} {down}: a plan breaks a rule")
+        print(f"| {name} | {suite} at {at} | {first:g} ms | {most} | {near:,.0f} | {free:,.0f} | {near / free:.3f} | {near / best:.3f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("what", choices=["run", "table", "replan"])
     parser.add_argument("--mes", default="target/release/mes")
-    parser.add_argument("--instances", required=True)
+    parser.add_argument("--instances")
     parser.add_argument("--harness")
     parser.add_argument("--results", required=True)
     parser.add_argument("--python", default=sys.executable)
@@ -207,7 +235,14 @@ def main():
     parser.add_argument("--peer", action="store_true", help="run the peers too")
     parser.add_argument("--peers", help="of the facility's peers only these, with commas between")
     parser.add_argument("--peer-seconds", type=float, default=120, help="time of the facility's peers")
+    parser.add_argument("--instance", help="of a replan")
+    parser.add_argument("--plan", help="the plan in force")
+    parser.add_argument("--down", help="suites that go out of use, SUITE@SLOT with commas between")
+    parser.add_argument("--slots", type=int, default=120, help="for how long")
     args = parser.parse_args()
+    if args.what == "replan":
+        replan(args)
+        return
     if args.what == "run":
         run(args)
         return

@@ -97,18 +97,27 @@ pub(crate) fn cheapest(working: &Working, timer: &mut Timer, ix: BatchIx, whim: 
             continue;
         }
         let Some(placement) = timer.earliest(problem, &working.load, batch, route, ask) else { continue };
-        consider(working, ix, placement, &mut best);
+        consider(working, ix, placement, Tie::Stays, &mut best);
     }
     if let Some(before) = working.anchored(ix).filter(|_| !whim.away)
         && timer.fits(problem, &working.load, batch, before, Ask::until(owner, ask.end_max))
     {
-        consider(working, ix, before.clone(), &mut best);
+        consider(working, ix, before.clone(), Tie::Wins, &mut best);
     }
     best.map(|(_, placement)| placement)
 }
 
+/// What becomes of a placement that is as good as the one found before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tie {
+    /// It is taken: the place from before costs no move.
+    Wins,
+    /// It is not.
+    Stays,
+}
+
 /// Keeps a placement when it is cheaper than what there is, and than refusal where that is allowed.
-fn consider(working: &Working, ix: BatchIx, placement: Placement, best: &mut Option<(i64, Placement)>) {
+fn consider(working: &Working, ix: BatchIx, placement: Placement, tie: Tie, best: &mut Option<(i64, Placement)>) {
     let (problem, batch) = (working.problem, &working.problem.batches[ix]);
     let cost = cost::of_placement(problem, &working.load, batch, crate::index::Position::row(ix), &placement)
         + working.anchor_cost(ix, &placement);
@@ -116,7 +125,7 @@ fn consider(working: &Working, ix: BatchIx, placement: Placement, best: &mut Opt
         return;
     }
     let rank = problem.cost_scale * cost + cost::end(batch, &placement);
-    if best.as_ref().is_none_or(|(least, _)| rank < *least) {
+    if best.as_ref().is_none_or(|(least, _)| rank < *least || (tie == Tie::Wins && rank == *least)) {
         *best = Some((rank, placement));
     }
 }

@@ -106,6 +106,7 @@ pub enum DisruptionError {
 pub struct Disrupted {
     pub(crate) problem: Problem,
     pub(crate) before: Plan,
+    pub(crate) free: bool,
 }
 
 impl Disrupted {
@@ -132,7 +133,14 @@ impl Disrupted {
                 problem.batches[ix].commitment = Some(started);
             }
         }
-        Self { problem, before }
+        Self { problem, before, free: false }
+    }
+
+    /// The same without regard to the plan from before: any number of batches may move, at no
+    /// cost. It tells what staying near costs.
+    #[must_use]
+    pub fn free(self) -> Self {
+        Self { free: true, ..self }
     }
 
     /// The problem with what happened in it.

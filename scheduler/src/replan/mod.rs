@@ -87,14 +87,16 @@ pub struct Move {
 /// step budget give the same plan. Progress first tells of the repair.
 #[must_use]
 pub fn replan(disrupted: &Disrupted, params: &Params, seed: u64, stop: Stop) -> Replanned {
-    let Disrupted { problem, before } = disrupted;
+    let Disrupted { problem, before, free } = disrupted;
     let mut anchor = anchor(problem, before);
     let repaired = repair::repair(problem.clone(), &anchor);
     let problem = repaired.problem;
     (params.progress)(Progress { objective: Some(repaired.objective.total), bound: None, steps: 0 });
     let moved = moved(&problem, before, &repaired.plan).count();
     anchor.moved_max = Some(moved.max(problem.batches.len() / MOVED_SHARE));
-    let outcome = improve(&problem, &repaired.plan, &anchor, params, seed, stop);
+    let unbound = Anchor { change_cost: 0, move_cost: 0, moved_max: None, ..anchor.clone() };
+    let near = if *free { &unbound } else { &anchor };
+    let outcome = improve(&problem, &repaired.plan, near, params, seed, stop);
     let plan = outcome.plan;
     let moves = reason::moves(&problem, before, &plan);
     let agreed = &disrupted.problem;

@@ -35,6 +35,9 @@ pub(super) struct Replan {
     /// Seed of the search: the same seed and steps give the same plan
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Without regard to the plan in force: any number of batches may move
+    #[arg(long)]
+    free: bool,
     /// Threads to use
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -52,6 +55,7 @@ pub(super) struct Replan {
 impl Replan {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (disrupted, schema) = self.disrupted()?;
+        let disrupted = if self.free { disrupted.free() } else { disrupted };
         let limit = match (self.steps, Duration::try_from_secs_f64(self.seconds)) {
             (Some(_), _) => None,
             (None, Ok(limit)) => Some(limit),
