@@ -14,7 +14,12 @@ use mes_core::{
 };
 
 use crate::{
-    modbus, opcua,
+    diagnostic::Meter,
+    modbus::{
+        self,
+        bus::{BusHandle, Seat},
+    },
+    opcua,
     template::{Protocol, Template},
 };
 
@@ -46,9 +51,9 @@ pub struct DeviceConfig {
     pub equipment: EquipmentId,
     /// Name of its template, e.g. `co2-incubator`.
     pub template: String,
-    /// `opc.tcp://HOST:PORT/PATH` or `HOST:PORT`.
+    /// `opc.tcp://HOST:PORT/PATH`; for Modbus `HOST:PORT`, `rtu+tcp://HOST:PORT` or `rtu:///dev/PORT?baud=…`.
     pub address: String,
-    /// Modbus unit id; 1 for most devices with their own address.
+    /// Modbus unit id; 1 for most devices with their own address. Devices that share an address differ by it.
     pub unit_id: u8,
     /// Its name in its own address space; the equipment id unless given.
     pub device_name: Option<String>,
@@ -58,6 +63,8 @@ pub struct DeviceConfig {
     pub secret: Option<Secret>,
     /// What the facility says of its tags; only these are reported. Empty: all tags, as the template has them.
     pub tags: Vec<DeviceTag>,
+    /// Of a device that measures in records: those up to this time have been taken in an earlier run.
+    pub records_after: Option<Timestamp>,
 }
 
 /// What the facility says of one tag of one device.
@@ -85,7 +92,14 @@ impl DeviceConfig {
             user: None,
             secret: None,
             tags: Vec::new(),
+            records_after: None,
         }
+    }
+    /// The same with another Modbus unit id.
+    #[must_use]
+    pub fn with_unit(mut self, unit_id: u8) -> Self {
+        self.unit_id = unit_id;
+        self
     }
     /// The same with a user and password.
     #[must_use]
@@ -127,6 +141,14 @@ pub(crate) struct Reading {
     pub(crate) overflow: bool,
 }
 
+/// Part of a cycle of readings.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) readings: Vec<Reading>,
+    /// The cycle is not over.
+    pub(crate) more: bool,
+}
+
 /// Why there is no connection, or no longer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LinkError {
@@ -165,6 +187,10 @@ pub(crate) struct Device {
     pub(crate) clock: Clock,
     /// Own certificate and trust list for OPC UA.
     pub(crate) pki_dir: PathBuf,
+    /// Counted where requests are made.
+    pub(crate) meter: Meter,
+    /// Its place on a Modbus link.
+    pub(crate) seat: Option<(BusHandle, Arc<Seat>)>,
 }
 
 impl Device {
@@ -185,21 +211,28 @@ impl Connection {
     pub(crate) async fn open(device: &Device) -> Result<Self, LinkError> {
         match device.template.protocol {
             Protocol::OpcUa => Ok(Self::OpcUa(Box::new(opcua::client::Connection::open(device).await?))),
-            Protocol::ModbusTcp => Ok(Self::Modbus(modbus::client::Connection::open(device).await?)),
+            Protocol::Modbus => Ok(Self::Modbus(modbus::client::Connection::open(device).await?)),
         }
     }
     /// Readings that the device sends by itself. May be dropped at any time without losing one.
     pub(crate) async fn notified(&mut self) -> Result<Vec<Reading>, LinkError> {
         match self {
             Self::OpcUa(one) => one.notified().await,
-            Self::Modbus(_) => std::future::pending().await,
+            Self::Modbus(one) => one.notified().await,
         }
     }
-    /// Reads all tags.
-    pub(crate) async fn read_all(&mut self) -> Result<Vec<Reading>, LinkError> {
+    /// Starts a cycle of reading all tags.
+    pub(crate) fn begin_cycle(&mut self) {
         match self {
-            Self::OpcUa(one) => one.read_all().await,
-            Self::Modbus(one) => one.read_all().await,
+            Self::OpcUa(_) => {}
+            Self::Modbus(one) => one.begin_cycle(),
+        }
+    }
+    /// The next part of the cycle, as much as one request brings.
+    pub(crate) async fn read_part(&mut self) -> Result<Part, LinkError> {
+        match self {
+            Self::OpcUa(one) => Ok(Part { readings: one.read_all().await?, more: false }),
+            Self::Modbus(one) => one.read_part().await,
         }
     }
     /// Reads one tag.
@@ -220,7 +253,7 @@ impl Connection {
     pub(crate) async fn close(self) {
         match self {
             Self::OpcUa(one) => one.close().await,
-            Self::Modbus(one) => one.close().await,
+            Self::Modbus(one) => one.close(),
         }
     }
 }

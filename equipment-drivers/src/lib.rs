@@ -5,6 +5,9 @@ pub mod template;
 
 pub mod driver;
 
+// What is counted of each.
+pub mod diagnostic;
+
 // The running drivers: fleet, one task per link, its tags, its writes, its reports.
 pub mod supervisor;
 
@@ -26,6 +29,7 @@ mod gate;
 
 pub mod physics;
 
+pub use diagnostic::{Diagnostics, LinkDiagnostics, Meter};
 pub use driver::{DeviceConfig, DeviceTag, DriverReport, Secret};
 pub use fault::Fault;
 pub use modbus::sim::IncubatorSim;

@@ -153,6 +153,7 @@ impl Link {
 
     /// Runs an open connection until it ends.
     async fn online(&mut self, mut connection: Connection) -> End {
+        self.device.meter.connected();
         self.state(LinkState::Online, format!("connected to {}", self.device.config.address));
         let mut pending = None;
         let end = self.serve(&mut connection, &mut pending).await;
@@ -179,8 +180,10 @@ impl Link {
         let mut poll = every(Duration::try_from_secs_f64(template.poll_s).unwrap_or(LOOK_EVERY));
         let (mut look, mut read_back) = (every(LOOK_EVERY), every(READ_BACK_EVERY));
         let try_again = self.try_again.clone();
+        let mut reading = false;
         loop {
-            // One write at a time: the next is taken when the last is decided. Writes go before readings.
+            // One write at a time: the next is taken when the last is decided. Writes go before readings, also
+            // between two parts of a cycle.
             tokio::select! {
                 biased;
                 _ = stopped(&mut self.stop) => return End::Stopped,
@@ -191,7 +194,7 @@ impl Link {
                 }
                 _ = read_back.tick(), if pending.is_some() => {
                     if let Some(one) = pending.take() {
-                        let step = write::look(connection, one, &clock).await;
+                        let step = write::look(connection, &template, one, &clock).await;
                         if let Some(end) = self.step(step, pending) { return end; }
                     }
                 }
@@ -202,9 +205,14 @@ impl Link {
                     self.complain();
                     if self.outbox.is_deaf() { return End::Stopped; }
                 }
-                _ = poll.tick() => match connection.read_all().await {
-                    Ok(readings) => {
-                        let samples = self.book.accept(readings);
+                _ = poll.tick(), if !reading => {
+                    connection.begin_cycle();
+                    reading = true;
+                }
+                () = std::future::ready(()), if reading => match connection.read_part().await {
+                    Ok(part) => {
+                        reading = part.more;
+                        let samples = self.book.accept(part.readings);
                         self.samples(samples);
                     }
                     Err(lost) => return End::Lost(lost),

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use mes_core::{
@@ -19,8 +20,13 @@ use tokio::{
 };
 
 use crate::{
+    diagnostic::{LinkDiagnostics, Meter},
     driver::{Device, DeviceConfig, DriverReport},
     link::{Jitter, Link, LinkControl},
+    modbus::{
+        address::{Address, FORMS},
+        bus::{Bus, BusOptions, Seat},
+    },
     opcua::trust::{PkiError, prepare_client},
     outbox::Outbox,
     tag::TagBook,
@@ -60,8 +66,8 @@ pub enum FleetError {
         /// The device.
         equipment: EquipmentId,
     },
-    /// Two devices share an address.
-    #[error("devices {first} and {second} have the same address {address}; a device needs an address of its own")]
+    /// Two devices share an address, and cannot.
+    #[error("devices {first} and {second} share the address {address}: {reason}")]
     SharedAddress {
         /// One device.
         first: EquipmentId,
@@ -69,6 +75,16 @@ pub enum FleetError {
         second: EquipmentId,
         /// The address.
         address: String,
+        /// Why they cannot.
+        reason: &'static str,
+    },
+    /// A unit id is not one that its kind of link has.
+    #[error("device {equipment}: {unit_id} is not the unit id of one device; they are from 1 to 247")]
+    Unit {
+        /// The device.
+        equipment: EquipmentId,
+        /// What was configured.
+        unit_id: u8,
     },
     /// Our own certificate for OPC UA cannot be read or made.
     #[error("own certificate for OPC UA: {0}")]
@@ -91,6 +107,15 @@ pub struct Fleet {
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     clock: Clock,
+    meters: Vec<LinkMeters>,
+}
+
+/// The meters of one physical link and of the devices on it.
+#[derive(Debug)]
+struct LinkMeters {
+    address: String,
+    link: Meter,
+    devices: Vec<(EquipmentId, Meter)>,
 }
 
 impl Fleet {
@@ -102,12 +127,13 @@ impl Fleet {
         reports: mpsc::Sender<DriverReport>,
         options: FleetOptions,
     ) -> Result<Self, FleetError> {
-        let devices = check(devices, templates, &clock, &options)?;
+        let mut devices = check(devices, templates, &clock, &options)?;
         if devices.iter().any(|one| one.template.protocol == Protocol::OpcUa) {
             prepare_client(&options.pki_dir).await.map_err(FleetError::Pki)?;
         }
         let (stop, stopped) = watch::channel(false);
         let (mut links, mut tasks) = (BTreeMap::new(), JoinSet::new());
+        let meters = connect_modbus(&mut devices, &stopped, &mut tasks);
         for (number, device) in (0u64..).zip(devices) {
             let (writes, queue) = mpsc::channel(WRITES_WAITING_MAX);
             let try_again = Arc::new(Notify::new());
@@ -125,7 +151,7 @@ impl Fleet {
             };
             tasks.spawn(link.run());
         }
-        Ok(Self { links, stop, tasks: Mutex::new(tasks), clock })
+        Ok(Self { links, stop, tasks: Mutex::new(tasks), clock, meters })
     }
 
     /// Asks for a write. Its outcome comes as a report, or at once as the error when it could not even be queued.
@@ -161,6 +187,16 @@ impl Fleet {
         link.is_some()
     }
 
+    /// What has been counted on each link and of each device since the start.
+    pub fn diagnostics(&self) -> Vec<LinkDiagnostics> {
+        let read = |one: &LinkMeters| LinkDiagnostics {
+            address: one.address.clone(),
+            link: one.link.read(),
+            devices: one.devices.iter().map(|(equipment, meter)| (equipment.clone(), meter.read())).collect(),
+        };
+        self.meters.iter().map(read).collect()
+    }
+
     /// Ends all links; every tag is reported Bad and every link Disconnected.
     pub async fn shutdown(&self) {
         let _ = self.stop.send(true);
@@ -182,38 +218,105 @@ fn check(
             .get(&config.template)
             .and_then(|template| template.narrowed(&config.tags).map(Arc::new))
             .map_err(|source| FleetError::Template { equipment: equipment.clone(), source })?;
-        let expected = match template.protocol {
-            Protocol::OpcUa => "opc.tcp://HOST:PORT/PATH",
-            Protocol::ModbusTcp => "HOST:PORT",
-        };
-        if !well_formed(&config.address, template.protocol) {
-            return Err(FleetError::Address { equipment, address: config.address, expected });
-        }
+        let modbus = address_of(&config, template.protocol)?;
         for other in &checked {
             if other.config.equipment == equipment {
                 return Err(FleetError::Twice { equipment });
             }
-            if other.config.address == config.address {
+            if let Some(reason) = clash(other, &config, modbus.as_ref()) {
                 let first = other.config.equipment.clone();
-                return Err(FleetError::SharedAddress { first, second: equipment, address: config.address });
+                return Err(FleetError::SharedAddress { first, second: equipment, address: config.address, reason });
             }
         }
-        checked.push(Device { config, template, clock: clock.clone(), pki_dir: options.pki_dir.clone() });
+        checked.push(Device {
+            config,
+            template,
+            clock: clock.clone(),
+            pki_dir: options.pki_dir.clone(),
+            meter: Meter::default(),
+            seat: None,
+        });
     }
     Ok(checked)
 }
 
-fn well_formed(address: &str, protocol: Protocol) -> bool {
-    let authority = match protocol {
+/// The address of a Modbus device; checks that of any other.
+fn address_of(config: &DeviceConfig, protocol: Protocol) -> Result<Option<Address>, FleetError> {
+    let (equipment, address) = (config.equipment.clone(), config.address.clone());
+    match protocol {
         Protocol::OpcUa => {
-            let Some(rest) = address.strip_prefix("opc.tcp://") else { return false };
-            rest.split('/').next().unwrap_or_default()
+            let authority = address.strip_prefix("opc.tcp://").and_then(|rest| rest.split('/').next());
+            match authority.map(str::parse::<Address>) {
+                Some(Ok(Address::Tcp { .. })) => Ok(None),
+                _ => Err(FleetError::Address { equipment, address, expected: "opc.tcp://HOST:PORT/PATH" }),
+            }
         }
-        Protocol::ModbusTcp => address,
+        Protocol::Modbus => match address.parse() {
+            Err(_) => Err(FleetError::Address { equipment, address, expected: FORMS }),
+            // On TCP, 0 and 255 mean the device itself; on a line, 0 is everybody.
+            Ok(line @ Address::Rtu(_) | line @ Address::RtuOverTcp { .. }) if !(1..=247).contains(&config.unit_id) => {
+                drop(line);
+                Err(FleetError::Unit { equipment, unit_id: config.unit_id })
+            }
+            Ok(address) => Ok(Some(address)),
+        },
+    }
+}
+
+/// Why two devices cannot share what they share, if they do.
+fn clash(other: &Device, config: &DeviceConfig, address: Option<&Address>) -> Option<&'static str> {
+    let Some(address) = address else {
+        return (other.config.address == config.address).then_some("an OPC UA device needs an address of its own");
     };
-    authority.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
+    let there: Address = other.config.address.parse().ok().filter(|_| other.template.protocol == Protocol::Modbus)?;
+    if there.port() != address.port() {
+        return None;
+    }
+    if there != *address {
+        return Some("one link has one kind of frames and one speed");
+    }
+    (other.config.unit_id == config.unit_id).then_some("devices on one link need different unit ids")
+}
+
+/// Makes one link for each Modbus address and gives each device its place on it; one meter for each link of any kind.
+fn connect_modbus(devices: &mut [Device], stop: &watch::Receiver<bool>, tasks: &mut JoinSet<()>) -> Vec<LinkMeters> {
+    let mut links: Vec<(Address, Vec<&mut Device>)> = Vec::new();
+    let mut meters = Vec::new();
+    for device in devices {
+        let address = device.config.address.parse().ok().filter(|_| device.template.protocol == Protocol::Modbus);
+        let Some(address) = address else {
+            let (address, link) = (device.config.address.clone(), device.meter.clone());
+            let devices = vec![(device.config.equipment.clone(), device.meter.clone())];
+            meters.push(LinkMeters { address, link, devices });
+            continue;
+        };
+        match links.iter_mut().find(|(one, _)| *one == address) {
+            Some((_, members)) => members.push(device),
+            None => links.push((address, vec![device])),
+        }
+    }
+    for (address, mut members) in links {
+        let link = Meter::default();
+        let maps = || members.iter().filter_map(|device| device.template.modbus.as_ref());
+        let pause = maps().map(|map| map.pause_after_connect_ms).max().unwrap_or_default();
+        let cycle = members.iter().map(|device| device.template.poll_s).fold(0.0, f64::max);
+        let (bus, handle) = Bus::new(BusOptions {
+            address: address.clone(),
+            shared: members.len() > 1,
+            cycle: Duration::try_from_secs_f64(cycle).unwrap_or_default(),
+            pause_after_connect: Duration::from_millis(u64::from(pause)),
+            meter: link.clone(),
+            stop: stop.clone(),
+        });
+        let mut on_it = Vec::new();
+        for device in &mut members {
+            device.seat = Some((handle.clone(), Arc::new(Seat::new(device))));
+            on_it.push((device.config.equipment.clone(), device.meter.clone()));
+        }
+        meters.push(LinkMeters { address: address.to_string(), link, devices: on_it });
+        tasks.spawn(bus.run());
+    }
+    meters
 }
 
 #[cfg(test)]
@@ -235,13 +338,20 @@ mod tests {
     async fn a_wrong_configuration_is_refused_before_anything_is_opened() {
         let good = incubator("INC-01", "localhost:502");
         assert_eq!(start(vec![good.clone(), good.clone()]).await, "device INC-01 is configured twice");
-        assert!(start(vec![good.clone(), incubator("INC-02", "localhost:502")]).await.contains("same address"));
+        assert!(
+            start(vec![good.clone(), incubator("INC-02", "localhost:502")]).await.contains("need different unit ids")
+        );
         for address in ["localhost", "localhost:", ":502", "localhost:0", "opc.tcp://localhost:502", "a b:1"] {
             assert!(start(vec![incubator("INC-01", address)]).await.contains("HOST:PORT"), "{address}");
         }
+        let other_speed =
+            vec![incubator("I-1", "rtu:///dev/x?baud=9600"), incubator("I-2", "rtu:///dev/x").with_unit(2)];
+        assert!(start(other_speed).await.contains("one kind of frames and one speed"));
+        let everybody = incubator("I-1", "rtu:///dev/x").with_unit(0);
+        assert!(start(vec![everybody]).await.contains("0 is not the unit id of one device"));
         let reactor = DeviceConfig::new("BR-01".parse().unwrap(), "lads-bioreactor", "localhost:4840");
         assert!(start(vec![reactor]).await.contains("opc.tcp://HOST:PORT/PATH"));
         let unknown = DeviceConfig::new("X-01".parse().unwrap(), "toaster", "localhost:1");
-        assert!(start(vec![unknown]).await.contains("known are: co2-incubator, lads-bioreactor"));
+        assert!(start(vec![unknown]).await.contains("known are: co2-incubator, "));
     }
 }

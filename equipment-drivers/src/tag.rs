@@ -29,13 +29,20 @@ struct TagState {
     /// The facility has such a tag; others are read along, and not reported.
     known: bool,
     range: Option<[f64; 2]>,
+    /// The numbers that mean something, where it is a state.
+    values: Vec<i64>,
+    /// What a command register reads when no command is under way.
+    idle: Option<i64>,
+    /// Each reading is a record of its own, also when the value is the same.
+    record: bool,
     stale_after: Duration,
     seq: u64,
     value: Option<SampleValue>,
     quality: Quality,
     source_time: Option<Timestamp>,
     server_time: Option<Timestamp>,
-    fresh_at: Option<Instant>,
+    /// Until then the last value is live.
+    fresh_until: Option<Instant>,
     reported_at: Option<Instant>,
     overflow: bool,
 }
@@ -70,13 +77,16 @@ impl TagBook {
             id: TagId::new(equipment.clone(), tag.name.clone()),
             known: known.is_empty() || known.iter().any(|one| one.name == tag.name),
             range: tag.range,
+            values: tag.values.iter().map(|named| named.value).collect(),
+            idle: tag.command.as_ref().map(|command| command.executed),
+            record: tag.modbus.as_ref().is_some_and(|point| point.record),
             stale_after: seconds(tag.stale_after_s),
             seq: 0,
             value: None,
             quality: Quality::bad(Cause::NotYetRead),
             source_time: None,
             server_time: None,
-            fresh_at: None,
+            fresh_until: None,
             reported_at: None,
             overflow: false,
         };
@@ -101,11 +111,15 @@ impl TagBook {
         }
         let frozen = self.is_frozen();
         let skewed = self.skew_s.is_some();
+        let rate = self.rate.0.max(self.clock.rate());
         let mut samples = Vec::new();
         for reading in readings {
             let Some(tag) = self.tags.get_mut(reading.tag) else { continue };
             if reading.quality.grade != Grade::Bad {
-                tag.fresh_at = Some(wall);
+                // A record is as old as it says, whenever it is fetched.
+                let age = reading.source_time.filter(|_| tag.record).map_or(0, |at| now.since_ms(at).max(0));
+                let age = Duration::from_millis(age.unsigned_abs() / u64::from(rate.max(1)));
+                tag.fresh_until = wall.checked_add(tag.stale_after.saturating_sub(age));
             }
             let quality = tag.judge(&reading, frozen, skewed);
             let same = tag.value == reading.value.clone().or_else(|| tag.value.clone()) && tag.quality == quality;
@@ -114,7 +128,7 @@ impl TagBook {
             tag.value = reading.value.or_else(|| tag.value.take());
             tag.quality = quality;
             tag.overflow |= reading.overflow;
-            if tag.known && (!same || tag.is_due(wall)) {
+            if tag.known && (!same || tag.record || tag.is_due(wall)) {
                 samples.push(tag.report(now, wall));
             }
         }
@@ -135,7 +149,7 @@ impl TagBook {
         let frozen = self.is_frozen();
         let mut samples = Vec::new();
         for tag in &mut self.tags {
-            let silent = tag.fresh_at.is_some_and(|at| wall.duration_since(at) > tag.stale_after);
+            let silent = tag.fresh_until.is_some_and(|until| wall > until);
             if (silent || frozen) && tag.quality.grade != Grade::Bad {
                 tag.quality = Quality::bad(Cause::Stale);
                 if tag.known {
@@ -159,7 +173,7 @@ impl TagBook {
         let mut samples = Vec::new();
         for tag in self.tags.iter_mut().filter(|tag| tag.quality != down || tag.seq == 0) {
             tag.quality = down.clone();
-            tag.fresh_at = None;
+            tag.fresh_until = None;
             if tag.known {
                 samples.push(tag.report(now, wall));
             }
@@ -233,9 +247,20 @@ impl TagState {
         if frozen {
             return Quality::bad(Cause::Stale);
         }
+        if let (Some(SampleValue::Integer(number)), Some(idle)) = (&reading.value, self.idle)
+            && *number == idle
+        {
+            return reading.quality.clone();
+        }
         let number = reading.value.as_ref().and_then(SampleValue::to_f64);
         if let (Some([low, high]), Some(number)) = (self.range, number)
             && !(low..=high).contains(&number)
+        {
+            return Quality::bad(Cause::OutOfRange);
+        }
+        if let Some(SampleValue::Integer(number)) = &reading.value
+            && !self.values.is_empty()
+            && !self.values.contains(number)
         {
             return Quality::bad(Cause::OutOfRange);
         }
@@ -326,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_silent_tag_is_stale_at_its_own_limit() {
-        let text = "name: t\nsummary: s\nprotocol: opc_ua\npoll_s: 0.001\nopc_ua: { namespace: u, publishing_ms: 1 }\ntags:\n  - { name: a, unit: Cel, access: read, stale_after_s: 0.02, opc_ua: { node: a } }\n  - { name: b, unit: Cel, access: read, stale_after_s: 3600, opc_ua: { node: b } }\n";
+        let text = "name: t\nversion: 1\nvendor: v\nmodel: m\nsummary: s\nprotocol: opc_ua\npoll_s: 0.001\nopc_ua: { namespace: u, publishing_ms: 1 }\ntags:\n  - { name: a, unit: Cel, access: read, stale_after_s: 0.02, opc_ua: { node: a } }\n  - { name: b, unit: Cel, access: read, stale_after_s: 3600, opc_ua: { node: b } }\n";
         let template = Template::parse("t.yaml", text).unwrap();
         let mut book = TagBook::new(&"X".parse().unwrap(), &template, &[], Clock::real());
         let readings = vec![reading(&book, "a", 1.0, None), reading(&book, "b", 1.0, None)];

@@ -13,7 +13,7 @@ use mes_core::{
 
 use crate::{
     driver::{Connection, LinkError, WriteFault},
-    template::{TagTemplate, Template},
+    template::{CommandRegister, TagTemplate, Template},
 };
 
 /// Interval of reading back.
@@ -48,6 +48,12 @@ pub(crate) fn objection(template: &Template, request: &WriteRequest) -> Option<S
     };
     if !tag.is_writable() {
         return Some(format!("{} can only be read", request.tag));
+    }
+    if let SampleValue::Integer(number) = &request.value
+        && !tag.values.is_empty()
+        && tag.named(*number).is_none()
+    {
+        return Some(format!("{number} is not one of the values of {}", request.tag));
     }
     out_of_range(tag, request)
 }
@@ -91,9 +97,12 @@ pub(crate) async fn begin(
     let Some(tag) = template.position(&request.tag.name) else {
         return Step::Done(not_sent(request, "no such tag".to_owned(), clock));
     };
-    let before = match connection.read_one(tag).await {
-        Ok(reading) => reading.value.filter(|_| reading.quality.is_good()),
-        Err(lost) => {
+    let before = match prepare(connection, template, tag, &request).await {
+        Ok(before) => before,
+        Err(Hindrance::Forbidden { reason, before }) => {
+            return Step::Done(finish(request, WriteResult::NotSent { reason }, before, None, clock));
+        }
+        Err(Hindrance::Lost(lost)) => {
             let reason = format!("the link was lost before the write was sent: {lost}");
             return Step::Broken(not_sent(request, reason, clock), lost);
         }
@@ -102,7 +111,7 @@ pub(crate) async fn begin(
         Ok(()) => {
             let wait = Duration::from_secs(u64::from(request.readback_max_s));
             let deadline = Clock::wall().checked_add(wait).unwrap_or_else(Clock::wall);
-            look(connection, Pending { request, tag, before, read_back: None, deadline }, clock).await
+            look(connection, template, Pending { request, tag, before, read_back: None, deadline }, clock).await
         }
         Err(WriteFault::Refused { code }) => {
             Step::Done(finish(request, WriteResult::Refused { code }, before, None, clock))
@@ -120,19 +129,81 @@ pub(crate) async fn begin(
     }
 }
 
+/// Why a write is not sent.
+enum Hindrance {
+    /// The device is not in a state in which it may be written.
+    Forbidden {
+        reason: String,
+        before: Option<SampleValue>,
+    },
+    Lost(LinkError),
+}
+
+/// Asks the device whether it may be written now, and what it reads before.
+async fn prepare(
+    connection: &mut Connection,
+    template: &Template,
+    tag: usize,
+    request: &WriteRequest,
+) -> Result<Option<SampleValue>, Hindrance> {
+    let Some(own) = template.tags.get(tag) else { return Ok(None) };
+    let forbidden = |reason, before| Err(Hindrance::Forbidden { reason, before });
+    for condition in &own.write_when {
+        let Some(asked) = template.position(&condition.tag) else { continue };
+        let reading = connection.read_one(asked).await.map_err(Hindrance::Lost)?;
+        let shown = condition.shown();
+        match reading.value.filter(|_| reading.quality.is_good()) {
+            None => {
+                return forbidden(
+                    format!("{} is written only while {shown}, and that cannot be read now", request.tag),
+                    None,
+                );
+            }
+            Some(value) if !condition.holds(&value) => {
+                return forbidden(format!("{} is written only while {shown}, and it is {value}", request.tag), None);
+            }
+            Some(_) => {}
+        }
+    }
+    let reading = connection.read_one(tag).await.map_err(Hindrance::Lost)?;
+    let before = reading.value.filter(|_| reading.quality.is_good());
+    match &own.command {
+        Some(command) if before != Some(SampleValue::Integer(command.executed)) => {
+            forbidden("the device is not ready for a command: the last one is not executed".to_owned(), before)
+        }
+        _ => Ok(before),
+    }
+}
+
 /// Reads back once.
-pub(crate) async fn look(connection: &mut Connection, mut pending: Pending, clock: &Clock) -> Step {
+pub(crate) async fn look(
+    connection: &mut Connection,
+    template: &Template,
+    mut pending: Pending,
+    clock: &Clock,
+) -> Step {
+    let command = template.tags.get(pending.tag).and_then(|tag| tag.command.as_ref());
     match connection.read_one(pending.tag).await {
         Ok(reading) => {
             if reading.quality.is_good() {
                 pending.read_back = reading.value;
             }
             let Pending { request, tag: _, before, read_back, deadline } = &pending;
-            let agrees = read_back.as_ref().is_some_and(|seen| agree(seen, request));
+            let agrees = read_back.as_ref().is_some_and(|seen| match command {
+                Some(command) => *seen == SampleValue::Integer(command.executed),
+                None => agree(seen, request),
+            });
             if !agrees && Clock::wall() < *deadline {
                 return Step::Pending(pending);
             }
-            let result = if agrees { WriteResult::Confirmed } else { WriteResult::NotConfirmed };
+            let result = match (agrees, command) {
+                (false, _) => WriteResult::NotConfirmed,
+                (true, None) => WriteResult::Confirmed,
+                (true, Some(command)) => match result_of(connection, template, command).await {
+                    Ok(result) => result,
+                    Err(lost) => return Step::Broken(broken(pending, &lost.to_string(), clock), lost),
+                },
+            };
             Step::Done(finish(request.clone(), result, before.clone(), read_back.clone(), clock))
         }
         Err(lost) => {
@@ -140,6 +211,26 @@ pub(crate) async fn look(connection: &mut Connection, mut pending: Pending, cloc
             Step::Broken(outcome, lost)
         }
     }
+}
+
+/// What the device says has become of an executed command.
+async fn result_of(
+    connection: &mut Connection,
+    template: &Template,
+    command: &CommandRegister,
+) -> Result<WriteResult, LinkError> {
+    let unknown = || WriteResult::Unknown { reason: "the result of the command cannot be read".to_owned() };
+    let Some(result) = &command.result else { return Ok(WriteResult::Confirmed) };
+    let Some(tag) = template.position(result) else { return Ok(unknown()) };
+    let reading = connection.read_one(tag).await?;
+    Ok(match reading.value.filter(|_| reading.quality.is_good()) {
+        Some(SampleValue::Integer(result)) if result == command.ok => WriteResult::Confirmed,
+        Some(SampleValue::Integer(result)) => {
+            let name = template.tags.get(tag).and_then(|tag| tag.named(result)).map(|named| named.en.clone());
+            WriteResult::Refused { code: name.unwrap_or_else(|| result.to_string()) }
+        }
+        _ => unknown(),
+    })
 }
 
 /// The link went away while a write was being read back.

@@ -1,9 +1,15 @@
-//! Modbus TCP: one connection, block reads, writes; and a simulator that is a real server.
+//! Modbus: one task per physical link, the devices on it, block reads, records, writes; and a simulator.
 //!
-//! `tokio-modbus` brings the frames. Time-outs, reconnection, byte order and block planning are ours, here and in
-//! the supervisor.
+//! `tokio-modbus` brings the frames. Time limits, reconnection, byte order, block planning and the silence between
+//! frames are ours, here and in the supervisor.
 
-pub(crate) mod client;
+pub mod address;
 pub mod codec;
 pub mod plan;
 pub mod sim;
+
+pub(crate) mod bus;
+pub(crate) mod client;
+
+mod record;
+mod wire;
