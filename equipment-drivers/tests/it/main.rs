@@ -3,10 +3,24 @@
 //! No test sleeps for a fixed time: each waits for a report with a deadline.
 
 #[cfg(test)]
+mod bus;
+#[cfg(test)]
 mod cost;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod image;
 #[cfg(test)]
 mod modbus;
 #[cfg(test)]
 mod opcua;
+#[cfg(test)]
+mod order;
+#[cfg(test)]
+mod peer_modbus;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod record;
 #[cfg(test)]
 mod rig;

@@ -160,8 +160,8 @@ async fn a_frozen_device_is_found_out_by_its_heartbeat() {
     let link = rig.link("degraded", |state| matches!(state, LinkState::Degraded(_))).await;
     assert!(link.cause.contains("heartbeat"), "{link:?}");
     sim.clear().await.unwrap();
-    rig.good("INC-01/temperature").await;
     rig.online().await;
+    rig.good("INC-01/temperature").await;
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_register_the_device_does_not_have_does_not_hide_the_others() {
     let clock = Clock::real();
     let sim = incubator(&clock).await;
     let mut templates = Templates::default();
-    let text = "name: odd\nsummary: one register too many\nprotocol: modbus_tcp\npoll_s: 1\nmodbus: { registers_max: 60, gap_max: 16 }\ntags:\n  - { name: co2, unit: '%', access: read, stale_after_s: 9, modbus: { table: holding, address: 0x1200, type: f32, word_order: low_first } }\n  - { name: hole, unit: '1', access: read, stale_after_s: 9, modbus: { table: holding, address: 0x11FE, type: u16 } }\n";
+    let text = "name: odd\nversion: 1\nvendor: v\nmodel: m\nsummary: one register too many\nprotocol: modbus\npoll_s: 1\nmodbus: { registers_max: 60, gap_max: 16 }\ntags:\n  - { name: co2, unit: '%', access: read, stale_after_s: 9, modbus: { table: holding, address: 0x1200, type: f32, word_order: low_first } }\n  - { name: hole, unit: '1', access: read, stale_after_s: 9, modbus: { table: holding, address: 0x11FE, type: u16 } }\n";
     templates.add("odd.yaml", text).unwrap();
     let device = DeviceConfig::new("INC-01".parse().unwrap(), "odd", sim.address());
     let mut rig = Rig::start_with(vec![device], &templates, clock, Path::new(NOWHERE)).await;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use equipment_drivers::{DeviceConfig, DriverReport, Fleet, FleetOptions, REPORTS_WAITING_MAX, Templates};
 use mes_core::{
     clock::Clock,
-    engine::{LinkReport, LinkState, WriteOutcome, WriteRequest},
+    engine::{LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult},
     historian::{Sample, SampleValue},
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -38,6 +38,32 @@ impl Rig {
 
     pub(crate) async fn next(&mut self) -> DriverReport {
         timeout(DEADLINE, self.reports.recv()).await.expect("no report in time").expect("the fleet has ended")
+    }
+
+    /// The next report, if one comes within this time.
+    pub(crate) async fn next_within(&mut self, limit: Duration) -> Option<DriverReport> {
+        timeout(limit, self.reports.recv()).await.ok().map(|report| report.expect("the fleet has ended"))
+    }
+
+    /// The first link report of a device from now on whose state and cause fit.
+    pub(crate) async fn link_of(
+        &mut self,
+        equipment: &str,
+        state: impl Fn(&LinkState) -> bool,
+        cause: impl Fn(&str) -> bool,
+    ) -> LinkReport {
+        let find = async {
+            loop {
+                if let DriverReport::Link(report) = self.next().await
+                    && report.equipment.as_str() == equipment
+                    && state(&report.state)
+                    && cause(&report.cause)
+                {
+                    return report;
+                }
+            }
+        };
+        timeout(DEADLINE, find).await.unwrap_or_else(|_| panic!("never seen: {equipment}"))
     }
 
     /// The first sample from now on that `fits`.
@@ -126,6 +152,12 @@ impl Rig {
                 return outcome;
             }
         }
+    }
+
+    /// Asks again, as a person would, until the link that was lost takes it.
+    pub(crate) async fn write_until_confirmed(&mut self, tag: &str, value: SampleValue) {
+        let again = async { while self.write(tag, value.clone()).await.result != WriteResult::Confirmed {} };
+        timeout(DEADLINE, again).await.unwrap_or_else(|_| panic!("never confirmed: {tag}"));
     }
 
     pub(crate) async fn write(&mut self, tag: &str, value: SampleValue) -> WriteOutcome {

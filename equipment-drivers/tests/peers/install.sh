@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the servers and clients that nobody here wrote, which the peer tests talk to, into TARGET_DIR:
-# a Python environment (asyncua, pymodbus, pyserial) and a node_modules folder (node-opcua).
+# a Python environment (asyncua, pymodbus, pyserial) and a node_modules folder (node-opcua). Says what is missing of the
+# system's own packages (libmodbus-dev, socat).
 # Does nothing where they are in place. It starts no server and writes nothing outside TARGET_DIR.
 #
 #   equipment-drivers/tests/peers/install.sh TARGET_DIR
@@ -29,4 +30,7 @@ if [ "$installed" != "$node_opcua" ]; then
   npm install --prefix "$target" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
     "node-opcua@$node_opcua"
 fi
+# libmodbus and socat come from the system: apt-get install libmodbus-dev socat
+echo '#include <modbus/modbus.h>' | cc -fsyntax-only -x c - 2>/dev/null || echo "missing: libmodbus-dev" >&2
+command -v socat >/dev/null || echo "missing: socat" >&2
 echo "peers are in $target"
