@@ -117,7 +117,7 @@ impl Wire {
         match answer {
             Err(_) => Err(CallError::Timeout(limit)),
             Ok(Err(Error::Protocol(error))) => Err(CallError::Mismatch(error.to_string())),
-            Ok(Err(Error::Transport(error))) => Err(broken(&error)),
+            Ok(Err(Error::Transport(error))) => Err(broken(&error, self.serial.is_some())),
             Ok(Ok(Err(code))) => Err(CallError::Exception(code)),
             Ok(Ok(Ok(response))) => words(call, response),
         }
@@ -226,17 +226,16 @@ fn words(call: &Call, response: Response) -> Result<Vec<u16>, CallError> {
     }
 }
 
-fn broken(error: &io::Error) -> CallError {
+fn broken(error: &io::Error, is_serial: bool) -> CallError {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut};
     match error.kind() {
         io::ErrorKind::InvalidData => CallError::Mismatch(error.to_string()),
-        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof | io::ErrorKind::WouldBlock => {
-            CallError::Broken("the device closed the connection".to_owned())
+        ConnectionAborted | ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut => {
+            CallError::Broken(error.to_string())
         }
-        // A closed connection is handed on as whatever the last system error was.
-        _ if error.raw_os_error().is_none_or(|code| code == 0) => {
-            CallError::Broken("the device closed the connection".to_owned())
-        }
-        _ => CallError::Broken(error.to_string()),
+        _ if is_serial => CallError::Broken(error.to_string()),
+        // A closed connection is handed on as whatever the last system error of the thread was.
+        _ => CallError::Broken("the device closed the connection".to_owned()),
     }
 }
 

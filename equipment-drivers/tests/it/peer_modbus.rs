@@ -7,6 +7,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 use equipment_drivers::{DriverReport, IncubatorSim};
 use mes_core::{
     clock::Clock,
+    engine::WriteResult,
     historian::{Cause, Quality, SampleValue},
 };
 use tempfile::TempDir;
@@ -122,7 +123,8 @@ async fn peer_pymodbus_over_tcp_is_read_written_killed_reset_and_late() {
 
     proxy.reset();
     rig.write_until_confirmed("U-3/setpoint", SampleValue::Real(12.5)).await;
-    rig.write_until_confirmed("U-7/setpoint", SampleValue::Real(12.5)).await;
+    back(&mut rig, 3).await;
+    back(&mut rig, 7).await;
     server.tell("late 450").await;
     // Whoever asked next was answered too late; nobody gets a wrong value.
     rig.sample("a late answer", |sample| sample.quality == Quality::bad(Cause::LinkDown)).await;
@@ -154,12 +156,35 @@ async fn peer_pymodbus_on_a_serial_line_is_read_written_killed_and_late() {
     lost(&mut rig, 7).await;
     let mut server = Server::pymodbus("rtu", &theirs).await;
     rig.write_until_confirmed("U-3/setpoint", SampleValue::Real(12.5)).await;
-    rig.write_until_confirmed("U-7/setpoint", SampleValue::Real(12.5)).await;
+    back(&mut rig, 3).await;
+    back(&mut rig, 7).await;
     server.tell("late 450").await;
     rig.sample("a late answer", |sample| sample.quality == Quality::bad(Cause::LinkDown)).await;
     back(&mut rig, 3).await;
     back(&mut rig, 7).await;
     line.kill().await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs cc and libmodbus-dev: tests/peers/install.sh"]
+async fn peer_libmodbus_with_its_one_connection_is_read_written_killed_and_reset() {
+    let folder = TempDir::new().unwrap();
+    let program = compiled(&folder, "modbus_server").await;
+    let port = free_port();
+    let server = Server::start(&program, &[&port]).await;
+    let proxy = Proxy::start(&format!("127.0.0.1:{port}")).await;
+    let mut rig = rig(&[3], &proxy.address().to_string()).await;
+    used(&mut rig, 3).await;
+    // A reset, and the server has to notice before it takes the next connection.
+    proxy.reset();
+    rig.write_until_confirmed("U-3/setpoint", SampleValue::Real(12.5)).await;
+    back(&mut rig, 3).await;
+    server.kill().await;
+    lost(&mut rig, 3).await;
+    let _server = Server::start(&program, &[&port]).await;
+    back(&mut rig, 3).await;
+    black_hole(&mut rig, &proxy, 3).await;
+    assert_eq!(rig.write("U-3/switch", SampleValue::Flag(false)).await.result, WriteResult::Confirmed);
 }
 
 #[tokio::test]
