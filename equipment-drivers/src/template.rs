@@ -215,6 +215,11 @@ impl Template {
         self.tags.iter().find(|one| one.name == *tag)
     }
 
+    /// Whether this template fits what the facility says of the tags of a device; the error names tag and field.
+    pub fn fits(&self, tags: &[DeviceTag]) -> Result<(), TemplateError> {
+        self.narrowed(tags).map(drop)
+    }
+
     /// This template for one device, narrowed by what the facility says of its tags; the error names tag and field.
     pub(crate) fn narrowed(&self, tags: &[DeviceTag]) -> Result<Self, TemplateError> {
         let mut own = self.clone();
@@ -407,6 +412,14 @@ impl Templates {
             name: name.to_owned(),
             known: self.0.keys().cloned().collect::<Vec<_>>().join(", "),
         })
+    }
+    /// Puts a template under a key of the caller's choice: devices of one type may have several versions of its template.
+    pub fn insert(&mut self, key: impl Into<String>, template: Template) {
+        self.0.insert(key.into(), Arc::new(template));
+    }
+    /// The texts of the templates that come with this crate.
+    pub fn texts() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(_, text)| *text)
     }
     /// All templates, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Template> {

@@ -13,7 +13,7 @@ use mes_core::{
     engine::{Act, Command, Input, Note},
     id::{BatchId, ChangeId, PersonId},
     quantity::Language,
-    tenant::{FacilityItem, ItemChange, difference, read_facility},
+    tenant::{ItemChange, decide::check, difference},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -21,7 +21,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
 };
 
-use crate::{app::App, config::Config, credentials, packaging, web::port::unwatched};
+use crate::{app::App, config::Config, credentials, device_templates, packaging, web::port::unwatched};
 
 /// Longest call or answer on the socket, in bytes; a package is handed over as a file instead.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -230,31 +230,15 @@ async fn act(app: &App, scope: Scope, signer: Option<Reauth>, command: Command) 
 }
 
 fn changes(app: &App, yaml: &str, file: &str) -> Result<Vec<ItemChange>, String> {
-    let items = read_facility(yaml).map_err(|error| format!("{file}: {error}"))?;
-    check_templates(&items).map_err(|said| format!("{file}: {said}"))?;
-    Ok(difference(&app.writer.view().facility, items))
-}
-
-/// Every device template must exist and offer every tag that the facility names.
-fn check_templates(items: &[FacilityItem]) -> Result<(), String> {
-    let templates = equipment_drivers::Templates::built_in().map_err(|error| error.to_string())?;
-    for item in items {
-        let FacilityItem::Equipment(unit) = item else { continue };
-        let template = templates.get(&unit.link.template).map_err(|error| format!("equipment {}: {error}", unit.id))?;
-        for tag in &unit.tags {
-            if !template.tags.iter().any(|known| known.name == tag.name) {
-                let known: Vec<&str> = template.tags.iter().map(|tag| tag.name.as_str()).collect();
-                return Err(format!(
-                    "equipment {}: the device template {} has no tag \"{}\"; it has {}",
-                    unit.id,
-                    unit.link.template,
-                    tag.name,
-                    known.join(", ")
-                ));
-            }
-        }
+    let items = device_templates::read_file(yaml).map_err(|error| format!("{file}: {error}"))?;
+    let facility = Arc::clone(&app.writer.view().facility);
+    device_templates::check(&facility, items.iter()).map_err(|said| format!("{file}: {said}"))?;
+    let changes = difference(&facility, items);
+    // What would be refused when it is proposed is said already when it is planned.
+    if !changes.is_empty() {
+        check(&facility, &changes).map_err(|rejection| format!("{file}: {}", rejection.said.en))?;
     }
-    Ok(())
+    Ok(changes)
 }
 
 fn describe(changes: &[ItemChange]) -> String {

@@ -5,24 +5,22 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use equipment_drivers::{DeviceConfig, DeviceTag, DriverReport, Fleet, FleetOptions, Secret, Templates};
 use mes_core::{
     access::{Policies, PoliciesError},
     clock::{Clock, Timestamp},
     engine::{Engine, EngineError, Input, Note},
     journal::{FacilityKey, KeyError, PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, Purpose, Salts},
     store::{PAGE_ROWS_MAX, SqliteStore, Store, StoreError, check_logs, check_newest_checkpoint},
-    tenant::Facility,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Mutex, mpsc, watch},
     task::JoinHandle,
 };
 
 use crate::{
     checkpointing::Checkpointer,
     config::Config,
-    device_secrets::{DeviceSecrets, SecretsError},
+    drivers::Drivers,
     engine_task::{self, Writer},
     planner::Planner,
     sealing::Sealing,
@@ -68,15 +66,6 @@ pub enum AppError {
         /// What was asked for.
         wanted: Purpose,
     },
-    /// The secrets of the devices cannot be read.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    /// The drivers could not be started.
-    #[error("the equipment drivers were not started")]
-    Fleet(#[from] equipment_drivers::FleetError),
-    /// A device template cannot be used.
-    #[error("device templates")]
-    Template(#[from] equipment_drivers::TemplateError),
     /// The journal did not take its first entries.
     #[error("the journal did not take an entry of its own: {0}")]
     Refused(String),
@@ -111,8 +100,7 @@ pub struct App {
     pub planner: Arc<Planner>,
     tasks: Vec<JoinHandle<()>>,
     writer_task: JoinHandle<()>,
-    fleet: watch::Sender<Option<Arc<Fleet>>>,
-    report: mpsc::Sender<DriverReport>,
+    drivers: Arc<Mutex<Drivers>>,
 }
 
 impl App {
@@ -129,10 +117,10 @@ impl App {
         let engine = replay(&store, Arc::clone(&policies), Salts::new(salt_seed)).await?;
         check_newest_checkpoint(store.as_ref(), &key.public()).await?;
         let clock = clock_of(&engine, &config, &start)?;
-        let (fleet, fleet_seen) = watch::channel(None);
+        let (links, links_seen) = watch::channel(Arc::default());
         let (report, reports) = mpsc::channel(REPORTS_WAITING_MAX);
         let fresh = engine.is_empty();
-        let (writer, writer_task) = engine_task::start(engine, Arc::clone(&store), clock.clone(), fleet_seen, reports);
+        let (writer, writer_task) = engine_task::start(engine, Arc::clone(&store), clock.clone(), links_seen, reports);
         if fresh {
             let opened = Note::Opened {
                 purpose: config.purpose,
@@ -143,24 +131,13 @@ impl App {
         }
         enter(&writer, Note::Started { wall_time: Clock::system_now() }).await?;
         let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&store), Arc::clone(&key), writer.clone()));
+        let drivers = Arc::new(Mutex::new(Drivers::new(config.clone(), clock.clone(), report, links)));
         let (tasks, planner) = (Vec::new(), Arc::default());
-        let mut app = Self {
-            config,
-            clock,
-            writer,
-            store,
-            key,
-            checkpointer,
-            policies,
-            planner,
-            tasks,
-            writer_task,
-            fleet,
-            report,
-        };
+        let mut app =
+            Self { config, clock, writer, store, key, checkpointer, policies, planner, tasks, writer_task, drivers };
         app.start_tasks().await?;
         if start.drivers {
-            app.run_drivers().await?;
+            app.run_drivers().await;
         }
         Ok(app)
     }
@@ -184,45 +161,26 @@ impl App {
         Ok(())
     }
 
-    /// Runs the drivers, and starts them anew whenever the facility's equipment changes.
-    pub async fn run_drivers(&mut self) -> Result<(), AppError> {
-        let templates = Templates::built_in()?;
-        let report = self.report.clone();
-        let drivers = Drivers { config: self.config.clone(), clock: self.clock.clone(), templates, report };
+    /// Runs the drivers, and lets them follow the facility: only what a change concerns is started anew.
+    pub async fn run_drivers(&mut self) {
         let mut views = self.writer.views();
-        let mut equipment = views.borrow_and_update().facility.equipment.clone();
-        self.fleet.send_replace(Some(Arc::new(drivers.start(&self.writer.view().facility).await?)));
-        let fleet = self.fleet.clone();
+        let mut followed = Arc::clone(&views.borrow_and_update().facility);
+        self.drivers.lock().await.follow(&followed).await;
+        let drivers = Arc::clone(&self.drivers);
         self.tasks.push(tokio::spawn(async move {
             while views.changed().await.is_ok() {
-                let view = Arc::clone(&views.borrow_and_update());
-                if view.facility.equipment == equipment {
-                    continue;
-                }
-                equipment.clone_from(&view.facility.equipment);
-                if let Some(old) = fleet.send_replace(None) {
-                    old.shutdown().await;
-                }
-                match drivers.start(&view.facility).await {
-                    Ok(new) => drop(fleet.send_replace(Some(Arc::new(new)))),
-                    Err(error) => {
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "the drivers were not started; correct the facility"
-                        );
-                    }
+                let facility = Arc::clone(&views.borrow_and_update().facility);
+                if facility != followed {
+                    drivers.lock().await.follow(&facility).await;
+                    followed = facility;
                 }
             }
         }));
-        Ok(())
     }
 
     /// Stops in order: drivers, tasks, a last checkpoint, the writer, the database.
     pub async fn stop(self) {
-        let fleet = self.fleet.send_replace(None);
-        if let Some(fleet) = fleet {
-            fleet.shutdown().await;
-        }
+        self.drivers.lock().await.stop().await;
         for task in self.tasks {
             task.abort();
             let _ = task.await;
@@ -283,44 +241,5 @@ fn clock_of(engine: &Engine, config: &Config, start: &Start) -> Result<Clock, Ap
             let resumed = engine.last_time().or(start.facility_time).unwrap_or_else(Clock::system_now);
             Ok(Clock::starting_at(resumed, engine.rate()))
         }
-    }
-}
-
-/// A tag as the facility narrows it.
-fn device_tag(tag: &mes_core::tenant::Tag) -> DeviceTag {
-    DeviceTag {
-        name: tag.name.clone(),
-        unit: tag.unit.clone(),
-        range: tag.limits.range.clone(),
-        stale_after_s: tag.limits.stale_after_s,
-    }
-}
-
-struct Drivers {
-    config: Config,
-    clock: Clock,
-    templates: Templates,
-    report: mpsc::Sender<DriverReport>,
-}
-
-impl Drivers {
-    async fn start(&self, facility: &Facility) -> Result<Fleet, AppError> {
-        let secrets = DeviceSecrets::load(&self.config.data)?;
-        let devices = facility
-            .equipment
-            .values()
-            .map(|unit| {
-                let mut device =
-                    DeviceConfig::new(unit.id.clone(), unit.link.template.clone(), unit.link.address.clone());
-                device.unit_id = unit.link.unit_id;
-                device.user.clone_from(&unit.link.user);
-                device.secret = secrets.of(&unit.id).map(Secret::new);
-                device.with_tags(unit.tags.iter().map(device_tag).collect())
-            })
-            .collect();
-        let mut seed = [0; 8];
-        crate::random::fill(&mut seed);
-        let options = FleetOptions { pki_dir: self.config.pki(), jitter_seed: u64::from_le_bytes(seed) };
-        Ok(Fleet::start(devices, &self.templates, self.clock.clone(), self.report.clone(), options).await?)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     booking_number::BookingNumbers,
     credentials,
     demo::Demo,
-    packaging,
+    device_templates, packaging,
     planner::Found,
     planning,
     quoting::{self, Wish},
@@ -199,6 +199,10 @@ impl Desk for FacilityDesk {
                     let judged = tokio::task::spawn_blocking(move || planning::judge(&view, &adopted)).await;
                     judged.map_err(failed)??;
                 }
+            }
+            if let Command::ProposeChange { items, .. } = &act.command {
+                let view = self.app.writer.view();
+                device_templates::judge(&view.facility, items)?;
             }
             let adopts = matches!(act.command, Command::AdoptPlan { .. });
             let entries = self.decide(Input::Act(Box::new(act))).await?;

@@ -6,16 +6,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use equipment_drivers::{DriverReport, Fleet};
+use equipment_drivers::DriverReport;
 use mes_core::{
     access::Rejection,
     clock::Clock,
-    engine::{Effect, Engine, Input, View, WriteOutcome},
+    engine::{Effect, Engine, Input, View},
     historian::{Chunk, Sample},
     journal::EntryId,
     store::{Group, SqliteStore, Store},
 };
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::drivers::Links;
 
 /// Orders that may wait for the writer; more wait at the sender.
 pub const ORDERS_WAITING_MAX: usize = 256;
@@ -76,7 +78,7 @@ pub struct EngineTask {
     engine: Engine,
     store: Arc<SqliteStore>,
     clock: Clock,
-    fleet: watch::Receiver<Option<Arc<Fleet>>>,
+    links: watch::Receiver<Arc<Links>>,
     orders: mpsc::Receiver<Order>,
     reports: mpsc::Receiver<DriverReport>,
     views: watch::Sender<Arc<View>>,
@@ -102,7 +104,7 @@ pub fn start(
     engine: Engine,
     store: Arc<SqliteStore>,
     clock: Clock,
-    fleet: watch::Receiver<Option<Arc<Fleet>>>,
+    links: watch::Receiver<Arc<Links>>,
     reports: mpsc::Receiver<DriverReport>,
 ) -> (Writer, tokio::task::JoinHandle<()>) {
     let (orders, queue) = mpsc::channel(ORDERS_WAITING_MAX);
@@ -112,7 +114,7 @@ pub fn start(
         engine,
         store,
         clock,
-        fleet,
+        links,
         orders: queue,
         reports,
         views,
@@ -231,20 +233,9 @@ impl EngineTask {
 
     fn send(&mut self, effect: Effect) {
         let Effect::Write(request) = effect;
-        let fleet = self.fleet.borrow().clone();
-        let not_sent = match fleet {
-            Some(fleet) => fleet.write(request).err().map(|outcome| *outcome),
-            None => Some(WriteOutcome {
-                effect: request.effect,
-                tag: request.tag,
-                result: mes_core::engine::WriteResult::NotSent { reason: "no drivers are running".to_owned() },
-                before: None,
-                read_back: None,
-                at: self.clock.now(),
-            }),
-        };
-        if let Some(outcome) = not_sent {
-            self.system(Input::Outcome(outcome));
+        let links = Arc::clone(&self.links.borrow());
+        if let Err(outcome) = links.write(request, &self.clock) {
+            self.system(Input::Outcome(*outcome));
         }
     }
 }

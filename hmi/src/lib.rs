@@ -10,6 +10,8 @@ pub mod credentials;
 pub mod demo;
 pub mod desk;
 pub mod device_secrets;
+pub mod device_templates;
+pub mod drivers;
 pub mod engine_task;
 pub mod intake;
 pub mod packaging;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod package;

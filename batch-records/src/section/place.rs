@@ -64,12 +64,17 @@ pub(super) fn equipment(source: &Source) -> Section {
             let said = wording::link(state);
             Cell::both(format!("{} {}", said.ja, at.shown()), format!("{} {}", said.en, at.shown()))
         });
+        let (name, version) = (&equipment.link.template, equipment.link.template_version);
+        let mark = source.issued().device_templates.iter().find(|one| one.name == *name && one.version == version);
+        let mut template = vec![Cell::text(format!("{name} v{version}"))];
+        template.extend(mark.map(|mark| Cell::text(format!("SHA-256 {}", mark.hash))));
         Row::new(vec![
             Cell::text(role.as_str()),
             Cell::text(equipment.id.as_str()),
             Cell::bilingual(equipment.name.clone()),
             Cell::bilingual(wording::equipment(equipment.class)),
             Cell::text(equipment.suite.as_str()),
+            Cell::lines(template),
             Cell::lines(vec![Cell::time(Some(equipment.calibrated_until)), standing]),
             link,
         ])
@@ -84,6 +89,7 @@ pub(super) fn equipment(source: &Source) -> Section {
             column("name", 22, "名称", "Name"),
             column("class", 14, "種類", "Class"),
             column("suite", 10, "設置", "Suite"),
+            column("template", 24, "機器テンプレート", "Device template"),
             column("calibrated_until", 26, "校正期限・状態", "Calibrated until, status"),
             column("link", 24, "最終の通信状態", "Last link state"),
         ],

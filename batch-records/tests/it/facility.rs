@@ -50,7 +50,8 @@ fn tag(name: &str, ja: &str, en: &str, unit: &str, decimals: u32) -> Tag {
 }
 
 fn equipment(name: &str, ja: &str, en: &str, class: EquipmentClass, tags: Vec<Tag>) -> Equipment {
-    let link = LinkSettings { template: "sim".into(), address: "127.0.0.1:4840".into(), unit_id: 1, user: None };
+    let link = serde_json::json!({"template": "sim", "address": "127.0.0.1:4840"});
+    let link = serde_json::from_value(link).unwrap();
     Equipment {
         id: id(name),
         name: b(ja, en),
@@ -115,6 +116,7 @@ pub(crate) fn issued() -> IssuedBatch {
             qualified_until: "2027-03-31T15:00:00Z".parse().unwrap(),
         },
         equipment: [(id("incubator"), incubator), (id("reactor"), reactor)].into(),
+        device_templates: vec![TemplateMark { name: "sim".into(), version: 1, hash: sha256(&[b"sim"]) }],
         policies_hash: sha256(&[b"policies"]),
     }
 }

@@ -2,6 +2,7 @@
 
 mod ask;
 mod demo;
+mod device;
 mod export;
 mod facility;
 mod recipe;
@@ -37,6 +38,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Compare a facility file with the facility in force, and propose or approve the difference
     Facility(facility::Facility),
+    /// Show the device templates that a facility file can import
+    Device(device::Device),
     /// Check master recipes
     Recipe(recipe::Recipe),
     /// Export the evidence package of a batch
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
             Command::Serve(command) => block_on(command.run()),
             Command::Simulate(command) => block_on(command.run()),
             Command::Facility(command) => block_on(command.run()),
+            Command::Device(command) => command.run(),
             Command::Recipe(command) => command.run(),
             Command::Export(command) => block_on(command.run()),
             Command::Verify(command) => command.run(),

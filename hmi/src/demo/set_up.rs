@@ -20,7 +20,7 @@ use mes_core::{
     isa88::{Approval, RecipeErrors, load_recipe},
     journal::Purpose,
     quantity::parse_decimal,
-    tenant::{FacilityItem, FacilityReadError, difference, read_facility},
+    tenant::{FacilityItem, FacilityReadError, difference},
 };
 use tokio::sync::{Mutex, Notify};
 
@@ -34,6 +34,7 @@ use crate::{
     app::{App, AppError, Start},
     config::Config,
     device_secrets::{DeviceSecrets, SecretsError},
+    device_templates,
     web::port::QuoteRequest,
 };
 
@@ -134,7 +135,7 @@ pub struct Stage {
 impl Stage {
     /// Simulators, the first facility, passwords, drivers, recipes with their approvals.
     pub async fn build(set: &Set, config: Config) -> Result<Self, DemoError> {
-        let mut items = read_facility(&set.facility)?;
+        let mut items = device_templates::read_file(&set.facility)?;
         let started = Clock::system_now().plus_s(-PAST_D * 86_400);
         let config = Config { purpose: set.purpose, ..config };
         let mut app = App::open(config, Start { facility_time: Some(started), drivers: false }).await?;
@@ -145,7 +146,7 @@ impl Stage {
         }
         let passwords = passwords(&items);
         adopt(&app, items, &passwords).await?;
-        app.run_drivers().await?;
+        app.run_drivers().await;
         let app = Arc::new(app);
         let cast = Cast::new(Arc::clone(&app), passwords);
         approve_recipes(&cast, &set.recipes).await?;

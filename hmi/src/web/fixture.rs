@@ -19,7 +19,7 @@ use mes_core::{
     isa88::{Command, RecipeApprovals, RecipeBody, State, load_recipe},
     journal::{Entry, EntryId, Envelope, Event, Hash, Owner, Part, PartName, Purpose, StreamId, StreamKind},
     quantity::{Bilingual, Language, Quantity, parse_decimal},
-    tenant::{Facility, FacilityItem, ItemChange, Role, read_facility},
+    tenant::{Facility, FacilityItem, ItemChange, Role},
 };
 use tokio::sync::watch;
 
@@ -43,7 +43,7 @@ where
 
 fn facility() -> Facility {
     let mut facility = Facility::default();
-    for item in read_facility(include_str!("../../demo/facility.yaml")).unwrap() {
+    for item in crate::device_templates::read_file(include_str!("../../demo/facility.yaml")).unwrap() {
         facility.adopt(item);
     }
     let auditor = r#"{"person":{"id":"endo","name":{"ja":"遠藤 葉","en":"Endo Yo"},"roles":[{"role":"AUD","tenant":"TEN-A"}],"language":"en"}}"#;
@@ -106,6 +106,7 @@ impl Story {
             lot: format!("{batch}-L"),
             coi: format!("COI-{batch}"),
             suite: facility.suites[&id::<SuiteId>(suite)].clone(),
+            device_templates: Vec::new(),
             equipment,
             policies_hash: Hash([8; 32]),
         };

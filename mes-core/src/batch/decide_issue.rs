@@ -1,6 +1,6 @@
 //! Issue 製造指図: every hard rule is checked again at this moment, whatever the plan said, and all that the batch needs is frozen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     access::{Action, Rejection, Side, needed, roles_for},
@@ -9,7 +9,7 @@ use crate::{
     engine::MasterRecipe,
     id::{BatchId, EquipmentRole},
     isa88::{EquipmentRequirement, Header},
-    tenant::{Agreement, Equipment, Suite},
+    tenant::{Agreement, Equipment, Suite, TemplateMark},
 };
 
 pub(super) fn already_issued(batch: &BatchId) -> Rejection {
@@ -52,10 +52,19 @@ pub(super) fn issue(order: &IssueOrder, ctx: &Context<'_>) -> Result<Vec<BatchEv
         lot,
         coi,
         suite: suite.clone(),
+        device_templates: templates_of(&equipment, ctx),
         equipment,
         policies_hash: ctx.policies_hash,
     };
     Ok(vec![BatchEvent::Issued { issued: Box::new(issued) }])
+}
+
+/// The device templates that the equipment is spoken to by, each once.
+fn templates_of(equipment: &BTreeMap<EquipmentRole, Equipment>, ctx: &Context<'_>) -> Vec<TemplateMark> {
+    let links: BTreeSet<_> =
+        equipment.values().map(|unit| (unit.link.template.as_str(), unit.link.template_version)).collect();
+    let known = links.into_iter().filter_map(|(name, version)| ctx.facility.device_template(name, version));
+    known.map(|one| TemplateMark { name: one.name.clone(), version: one.version, hash: one.hash }).collect()
 }
 
 fn supervisor(agreement: &Agreement, ctx: &Context<'_>) -> Result<(), Rejection> {

@@ -19,7 +19,7 @@ use crate::{
     isa88::{Command, RecipeApprovals, RecipeBody, State},
     journal::{EntryId, Hash, StreamId},
     quantity::{Quantity, decimal_text},
-    tenant::{Agreement, Equipment, FacilityName, Suite, Tenant},
+    tenant::{Agreement, Equipment, FacilityName, Suite, TemplateMark, Tenant},
 };
 
 /// All that is frozen into a batch at issue; it ends under what it was issued with (S88-04).
@@ -49,6 +49,9 @@ pub struct IssuedBatch {
     pub suite: Suite,
     /// Equipment by role, as of the issue.
     pub equipment: BTreeMap<EquipmentRole, Equipment>,
+    /// Which device templates that equipment was spoken to by, as of the issue.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_templates: Vec<TemplateMark>,
     /// SHA-256 over the policies in force.
     pub policies_hash: Hash,
 }

@@ -124,7 +124,12 @@ pub struct EventParts {
 /// journal (`tests/golden`).
 fn upcasts() -> Upcasts {
     // Version 2 of a confirmation may carry its signature; version 1 has none.
-    Upcasts::default().step("booking.confirmed", 1, Ok)
+    // Version 2 of a proposed change and of an issue may hold device templates and more of a device; version 1 has none.
+    Upcasts::default().step("booking.confirmed", 1, Ok).step("facility.change_proposed", 1, Ok).step(
+        "batch.issued",
+        1,
+        Ok,
+    )
 }
 
 /// The version in which an event is written now.

@@ -34,7 +34,7 @@ equipment:
 
 fn facility() -> Facility {
     let mut facility = Facility::default();
-    read_facility(FACILITY).unwrap().into_iter().for_each(|item| facility.adopt(item));
+    read_facility(FACILITY, |_| None).unwrap().into_iter().for_each(|item| facility.adopt(item));
     facility
 }
 

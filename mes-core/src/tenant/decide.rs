@@ -9,7 +9,10 @@ use crate::{
     access::{Rejection, check_roles},
     engine::PendingChange,
     id::{ChangeId, PersonId},
-    tenant::{Equipment, Facility, FacilityEvent, FacilityItem, ItemChange, Manufacturer, Person},
+    tenant::{
+        Facility, FacilityEvent, FacilityItem, ItemChange, Manufacturer, Person,
+        decide_device::{check_equipment, check_template},
+    },
 };
 
 /// Most items of one change.
@@ -154,21 +157,21 @@ pub fn check(facility: &Facility, items: &[ItemChange]) -> Result<(), Rejection>
     if after.name.is_none() {
         return Err(wrong("施設の名称と許可番号がありません。", "The facility's name and permit are missing."));
     }
-    items.iter().try_for_each(|change| check_item(&after, &change.new))
+    items.iter().try_for_each(|change| check_item(facility, &after, &change.new))
 }
 
-fn wrong(ja: &str, en: &str) -> Rejection {
+pub(super) fn wrong(ja: &str, en: &str) -> Rejection {
     Rejection::new("facility", format!("{ja}修正して申請してください。"), format!("{en} Correct it and propose again."))
 }
 
-fn missing(item: &str, what: &str, id: impl std::fmt::Display) -> Rejection {
+pub(super) fn missing(item: &str, what: &str, id: impl std::fmt::Display) -> Rejection {
     wrong(
         &format!("{item}: {what} {id} は登録されていません。"),
         &format!("{item} names {what} {id}, which does not exist."),
     )
 }
 
-fn check_item(after: &Facility, item: &FacilityItem) -> Result<(), Rejection> {
+fn check_item(before: &Facility, after: &Facility, item: &FacilityItem) -> Result<(), Rejection> {
     let key = item.key();
     let name = format!("{} {}", key.kind, key.id);
     match item {
@@ -219,42 +222,10 @@ fn check_item(after: &Facility, item: &FacilityItem) -> Result<(), Rejection> {
             Some(suite) => Err(missing(&name, "suite", suite)),
             None => Ok(()),
         },
+        FacilityItem::DeviceTemplate(template) => check_template(before, template),
         FacilityItem::Equipment(unit) => check_equipment(after, &name, unit),
         FacilityItem::Person(person) => check_person(after, &name, person),
     }
-}
-
-fn check_equipment(after: &Facility, name: &str, unit: &Equipment) -> Result<(), Rejection> {
-    if !after.suites.contains_key(&unit.suite) {
-        return Err(missing(name, "suite", &unit.suite));
-    }
-    if unit.link.template.trim().is_empty() || unit.link.address.trim().is_empty() {
-        return Err(wrong(
-            &format!("{name}: 機器テンプレートと接続先が必要です。"),
-            &format!("{name} needs a device template and an address."),
-        ));
-    }
-    let mut seen = BTreeSet::new();
-    for tag in &unit.tags {
-        if !seen.insert(&tag.name) {
-            return Err(wrong(
-                &format!("{name}: 計測点 {} が二重です。", tag.name),
-                &format!("{name} has the tag {} twice.", tag.name),
-            ));
-        }
-        let range = &tag.limits.range;
-        let reversed = range.low.zip(range.high).is_some_and(|(low, high)| low >= high);
-        if reversed || tag.limits.stale_after_s == 0 || tag.decimals > 12 {
-            return Err(wrong(
-                &format!("{name}: 計測点 {} の範囲・更新停止秒数・桁数が正しくありません。", tag.name),
-                &format!(
-                    "The tag {} of {name} needs a low below its high, a staleness of 1 s or more, and at most 12 decimals.",
-                    tag.name
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 fn check_person(after: &Facility, name: &str, person: &Person) -> Result<(), Rejection> {

@@ -13,6 +13,7 @@ use crate::{
     id::{AgreementId, EquipmentId, PersonId, ProductId, SuiteId, TagId, TagName, TenantId, TerminalId},
     isa88::{CleanlinessGrade, EquipmentClass},
     quantity::{Bilingual, Language, Range, Unit},
+    tenant::{DeviceTemplate, LinkSettings},
 };
 
 /// Name and licence of the facility.
@@ -110,26 +111,6 @@ pub struct Terminal {
     /// The suite it stands in, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suite: Option<SuiteId>,
-}
-
-/// How to reach a device. The secret is kept in the credential store under `credential`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LinkSettings {
-    /// Device template, e.g. `lads-bioreactor` (OPC UA) or `co2-incubator` (Modbus TCP).
-    pub template: String,
-    /// `opc.tcp://host:port/` or `host:port`.
-    pub address: String,
-    /// Modbus unit id.
-    #[serde(default = "one")]
-    pub unit_id: u8,
-    /// User name on the device, where it asks for one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-}
-
-fn one() -> u8 {
-    1
 }
 
 /// Alarm-free limits of a tag, as the plant watches them whatever batch runs.
@@ -303,6 +284,8 @@ pub enum FacilityItem {
     Suite(Suite),
     /// A terminal.
     Terminal(Terminal),
+    /// A version of a device template.
+    DeviceTemplate(Box<DeviceTemplate>),
     /// A piece of equipment.
     Equipment(Box<Equipment>),
     /// A person.
@@ -327,6 +310,7 @@ impl FacilityItem {
             Self::Agreement(item) => ("agreement", item.id.to_string()),
             Self::Suite(item) => ("suite", item.id.to_string()),
             Self::Terminal(item) => ("terminal", item.id.to_string()),
+            Self::DeviceTemplate(item) => ("device_template", item.key()),
             Self::Equipment(item) => ("equipment", item.id.to_string()),
             Self::Person(item) => ("person", item.id.to_string()),
         };
@@ -357,6 +341,9 @@ pub struct Facility {
     pub suites: BTreeMap<SuiteId, Suite>,
     /// Terminals.
     pub terminals: BTreeMap<TerminalId, Terminal>,
+    /// Device templates by name, every version that ever came into force.
+    #[serde(default)]
+    pub device_templates: BTreeMap<String, BTreeMap<u32, DeviceTemplate>>,
     /// Equipment.
     pub equipment: BTreeMap<EquipmentId, Equipment>,
     /// People.
@@ -372,6 +359,9 @@ impl Facility {
             FacilityItem::Agreement(item) => drop(self.agreements.insert(item.id.clone(), item)),
             FacilityItem::Suite(item) => drop(self.suites.insert(item.id.clone(), item)),
             FacilityItem::Terminal(item) => drop(self.terminals.insert(item.id.clone(), item)),
+            FacilityItem::DeviceTemplate(item) => {
+                self.device_templates.entry(item.name.clone()).or_default().insert(item.version, *item);
+            }
             FacilityItem::Equipment(item) => drop(self.equipment.insert(item.id.clone(), *item)),
             FacilityItem::Person(item) => drop(self.people.insert(item.id.clone(), item)),
         }
@@ -385,6 +375,10 @@ impl Facility {
             "agreement" => FacilityItem::Agreement(self.agreements.get(&id.parse().ok()?)?.clone()),
             "suite" => FacilityItem::Suite(self.suites.get(&id.parse().ok()?)?.clone()),
             "terminal" => FacilityItem::Terminal(self.terminals.get(&id.parse().ok()?)?.clone()),
+            "device_template" => {
+                let (name, version) = id.rsplit_once(" v")?;
+                FacilityItem::DeviceTemplate(Box::new(self.device_template(name, version.parse().ok()?)?.clone()))
+            }
             "equipment" => FacilityItem::Equipment(Box::new(self.equipment.get(&id.parse().ok()?)?.clone())),
             "person" => FacilityItem::Person(self.people.get(&id.parse().ok()?)?.clone()),
             _ => return None,
@@ -393,6 +387,10 @@ impl Facility {
     /// The agreement of a tenant for a product.
     pub fn agreement_for(&self, tenant: &TenantId, product: &ProductId) -> Option<&Agreement> {
         self.agreements.values().find(|a| a.tenant == *tenant && a.product == *product)
+    }
+    /// A version of a device template.
+    pub fn device_template(&self, name: &str, version: u32) -> Option<&DeviceTemplate> {
+        self.device_templates.get(name)?.get(&version)
     }
     /// A tag's settings.
     pub fn tag(&self, tag: &TagId) -> Option<&Tag> {

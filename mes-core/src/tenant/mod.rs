@@ -1,15 +1,21 @@
 //! The facility as it is in force: tenants, agreements, suites, equipment, people. All of it comes from entries.
 
 pub mod decide;
+mod decide_device;
+mod device;
 mod event;
 mod facility;
 mod loader;
 mod plan;
 
+pub use device::{
+    DeviceTemplate, LinkSecurity, LinkSettings, SecurityMode, SecurityPolicy, TEMPLATE_BYTES_MAX, TemplateMark,
+    TemplateReadError, TemplateTag, UserToken,
+};
 pub use event::{EquipmentEvent, FacilityEvent, PersonEvent};
 pub use facility::{
-    Agreement, Equipment, Facility, FacilityItem, FacilityName, ItemChange, ItemKey, LinkSettings, Manufacturer,
-    Person, PersonName, Role, RoleGrant, Shift, Suite, Tag, TagLimits, TagState, Tenant, Terminal,
+    Agreement, Equipment, Facility, FacilityItem, FacilityName, ItemChange, ItemKey, Manufacturer, Person, PersonName,
+    Role, RoleGrant, Shift, Suite, Tag, TagLimits, TagState, Tenant, Terminal,
 };
 pub use loader::{FACILITY_BYTES_MAX, FacilityReadError, read_facility};
 pub use plan::difference;

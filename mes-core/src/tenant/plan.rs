@@ -24,8 +24,9 @@ fn rank(item: &FacilityItem) -> u8 {
         FacilityItem::Suite(_) => 2,
         FacilityItem::Agreement(_) => 3,
         FacilityItem::Terminal(_) => 4,
-        FacilityItem::Equipment(_) => 5,
-        FacilityItem::Person(_) => 6,
+        FacilityItem::DeviceTemplate(_) => 5,
+        FacilityItem::Equipment(_) => 6,
+        FacilityItem::Person(_) => 7,
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn policies() -> Arc<Policies> {
 }
 
 pub(crate) fn items() -> Vec<FacilityItem> {
-    read_facility(FACILITY).unwrap()
+    read_facility(FACILITY, |_| None).unwrap()
 }
 
 pub(crate) fn recipe(tenant: &str) -> RecipeBody {

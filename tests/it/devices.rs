@@ -1,0 +1,103 @@
+//! Equipment that joins a running facility: a file and a second person's approval, and nothing else is disturbed.
+
+use std::collections::BTreeMap;
+
+use equipment_drivers::{IncubatorSim, SimHandle};
+use hmi::admin::{Answer, Call, Login, answer};
+use mes_core::{
+    engine::{LinkState, LinkView},
+    id::{ChangeId, EquipmentId, TagId},
+    tenant::DeviceTemplate,
+};
+use tests::facility::{Facility, story};
+
+fn login(person: &str) -> Login {
+    let person = person.parse().unwrap();
+    Login { password: Facility::password(&person), person }
+}
+
+async fn incubator(facility: &Facility, name: &str) -> SimHandle {
+    let clock = facility.app.clock.clone();
+    IncubatorSim { name: name.to_owned(), port: 0, seed: 9, clock }.start().await.unwrap()
+}
+
+/// A file with a further version of the incubators' template, and an incubator that is spoken to by it.
+fn file(template: &DeviceTemplate, address: &str) -> String {
+    let text: String = template.yaml.lines().map(|line| format!("      {line}\n")).collect();
+    format!(
+        r#"
+device_templates:
+  - text: |
+{text}
+equipment:
+  - id: INC-09
+    name: {{ ja: "インキュベータ9", en: "Incubator 9" }}
+    class: incubator
+    suite: SU-1
+    calibrated_until: 2035-03-31T15:00:00.000Z
+    link: {{ template: {}, template_version: {}, address: "{address}" }}
+    tags:
+      - {{ name: temperature, title: {{ ja: "温度", en: "Temperature" }}, unit: Cel, decimals: 2, limits: {{ range: {{ low: "0", high: "80" }}, stale_after_s: 15 }} }}
+"#,
+        template.name, template.version,
+    )
+}
+
+/// A version above the one in force: it differs in a comment.
+fn next(facility: &Facility) -> DeviceTemplate {
+    let view = facility.view();
+    let known = view.facility.device_template("co2-incubator", 1).unwrap();
+    let bare: Vec<&str> = known.yaml.lines().filter(|line| !line.starts_with("version:")).collect();
+    let text = bare.join("\n").replacen("name: co2-incubator", "name: co2-incubator\nversion: 2", 1);
+    DeviceTemplate::read(&format!("{text}\n# second version\n")).unwrap()
+}
+
+fn others(facility: &Facility) -> BTreeMap<EquipmentId, LinkView> {
+    let links = facility.view().links.clone();
+    links.iter().filter(|(id, _)| id.as_str() != "INC-09").map(|(id, link)| (id.clone(), link.clone())).collect()
+}
+
+async fn said(facility: &Facility, call: Call) -> String {
+    match answer(&facility.app, call).await {
+        Answer::Said(said) => said,
+        Answer::Refused(said) => panic!("{said}"),
+    }
+}
+
+#[test]
+fn mb_02_a_new_device_is_a_file_and_a_second_persons_approval_and_disturbs_no_other() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        let device = incubator(&facility, "INC-09").await;
+        let before = others(&facility);
+        assert!(before.len() >= 4 && before.values().all(|link| link.state == LinkState::Online), "{before:?}");
+        let yaml = file(&next(&facility), device.address());
+        let plan = said(&facility, Call::PlanFacility { yaml: yaml.clone(), file: "new.yaml".into() }).await;
+        assert!(plan.contains("+ device_template co2-incubator v2") && plan.contains("+ equipment INC-09"), "{plan}");
+        let propose = Call::ProposeFacility {
+            yaml: yaml.clone(),
+            file: "new.yaml".into(),
+            by: login("nakamura"),
+            approved_by: None,
+            reason: Some("a further incubator".into()),
+        };
+        said(&facility, propose).await;
+        let change: ChangeId = facility.view().changes.keys().next().unwrap().clone();
+        let own = answer(&facility.app, Call::ApproveFacility { change: change.clone(), by: login("nakamura") }).await;
+        assert!(matches!(&own, Answer::Refused(said) if said.contains("SOD-09")), "{own:?}");
+        assert!(!facility.view().facility.equipment.contains_key(&"INC-09".parse::<EquipmentId>().unwrap()));
+        said(&facility, Call::ApproveFacility { change, by: login("watanabe") }).await;
+
+        let tag: TagId = "INC-09/temperature".parse().unwrap();
+        let good = |view: &mes_core::engine::View| view.readings.get(&tag).is_some_and(|r| r.sample.quality.is_good());
+        facility.until_true("a good value of the new device", good).await;
+        assert_eq!(others(&facility), before, "every other link is as it was");
+        // What came into force cannot be given out again with another text.
+        let other = DeviceTemplate::read(&next(&facility).yaml.replace("# second", "# other")).unwrap();
+        let again = Call::PlanFacility { yaml: file(&other, device.address()), file: "again.yaml".into() };
+        let again = answer(&facility.app, again).await;
+        assert!(matches!(&again, Answer::Refused(said) if said.contains("version 2 already")), "{again:?}");
+        let (_, plant) = facility.stop().await;
+        drop(plant);
+    });
+}
