@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use mes_core::{
     batch::{BatchEvent, DeviationCause, Verdict},
     clock::Timestamp,
-    engine::{LinkState, WriteResult},
+    engine::{LinkState, WriteResult, cause_words},
     id::{DeviationId, EquipmentId, ItemId, PhaseId},
     isa88::{Command, State},
     journal::{EntryId, PartName},
@@ -345,16 +345,15 @@ fn links(found: &mut Found<'_>) {
     for (line, equipment, at) in lines {
         let known = ended.entry(equipment.clone()).or_insert_with(|| trend::down(&equipment, &found.source.lines));
         let Some((_, until, cause)) = known.iter().find(|(from, _, _)| *from == at) else { continue };
-        let (what, open) = match until {
-            Some(until) => {
-                let lasted = wording::duration(until.since_ms(at));
-                (format!("{equipment}: {cause}, {} – {} ({lasted})", at.shown(), until.shown()), false)
-            }
-            None => (format!("{equipment}: {cause}, {} –", at.shown()), true),
-        };
+        let open = until.is_none();
+        let lasted = until.map(|until| format!(" {} ({})", until.shown(), wording::duration(until.since_ms(at))));
+        let lasted = lasted.unwrap_or_default();
+        let said = |cause: &str| format!("{equipment}: {cause}, {} –{lasted}", at.shown());
+        let cause = cause_words(cause);
+        let what = Bilingual::new(said(&cause.ja), said(&cause.en));
         let standing = if open { ("復旧の記録なし", "No return recorded") } else { ("復旧", "Returned") };
         let standing = (open, Bilingual::new(standing.0, standing.1));
-        found.add(Kind::LinkGap, line, None, Bilingual::new(what.clone(), what), standing);
+        found.add(Kind::LinkGap, line, None, what, standing);
     }
 }
 

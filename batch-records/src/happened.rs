@@ -114,6 +114,15 @@ pub(crate) fn happened(source: &Source, event: &Event) -> Happened {
                 .field("link")
                 .new_value(format!("{} ({cause})", wording::link(state).en))
         }
+        Event::Equipment(EquipmentEvent::CertificateJudged { certificate, accepted, .. }) => {
+            let (ja, en) = if *accepted {
+                ("機器の証明書を承認", "Certificate of a device accepted")
+            } else {
+                ("機器の証明書を拒否", "Certificate of a device refused")
+            };
+            Happened::new("equipment", &certificate.thumbprint, "approve", ja, en)
+                .new_value(certificate.subject.clone())
+        }
         Event::Person(event) => person(event),
         Event::Recipe(event) => recipe(event),
         Event::Booking(event) => happened_booking::booking(event),

@@ -21,7 +21,7 @@ async fn incubator(facility: &Facility, name: &str) -> SimHandle {
     IncubatorSim { name: name.to_owned(), port: 0, seed: 9, clock }.start().await.unwrap()
 }
 
-/// A file with a further version of the incubators' template, and an incubator that is spoken to by it.
+/// A file with a further device template, and an incubator that is spoken to by it.
 fn file(template: &DeviceTemplate, address: &str) -> String {
     let text: String = template.yaml.lines().map(|line| format!("      {line}\n")).collect();
     format!(
@@ -43,13 +43,12 @@ equipment:
     )
 }
 
-/// A version above the one in force: it differs in a comment.
-fn next(facility: &Facility) -> DeviceTemplate {
+/// A further type of device: that of the incubators under another name.
+fn further(facility: &Facility) -> DeviceTemplate {
     let view = facility.view();
     let known = view.facility.device_template("co2-incubator", 1).unwrap();
-    let bare: Vec<&str> = known.yaml.lines().filter(|line| !line.starts_with("version:")).collect();
-    let text = bare.join("\n").replacen("name: co2-incubator", "name: co2-incubator\nversion: 2", 1);
-    DeviceTemplate::read(&format!("{text}\n# second version\n")).unwrap()
+    let text = known.yaml.replacen("name: co2-incubator", "name: co2-incubator-b", 1);
+    DeviceTemplate::read(&format!("{text}\n# as shown at the device\n")).unwrap()
 }
 
 fn others(facility: &Facility) -> BTreeMap<EquipmentId, LinkView> {
@@ -71,9 +70,9 @@ fn mb_02_a_new_device_is_a_file_and_a_second_persons_approval_and_disturbs_no_ot
         let device = incubator(&facility, "INC-09").await;
         let before = others(&facility);
         assert!(before.len() >= 4 && before.values().all(|link| link.state == LinkState::Online), "{before:?}");
-        let yaml = file(&next(&facility), device.address());
+        let yaml = file(&further(&facility), device.address());
         let plan = said(&facility, Call::PlanFacility { yaml: yaml.clone(), file: "new.yaml".into() }).await;
-        assert!(plan.contains("+ device_template co2-incubator v2") && plan.contains("+ equipment INC-09"), "{plan}");
+        assert!(plan.contains("+ device_template co2-incubator-b v1") && plan.contains("+ equipment INC-09"), "{plan}");
         let propose = Call::ProposeFacility {
             yaml: yaml.clone(),
             file: "new.yaml".into(),
@@ -93,10 +92,10 @@ fn mb_02_a_new_device_is_a_file_and_a_second_persons_approval_and_disturbs_no_ot
         facility.until_true("a good value of the new device", good).await;
         assert_eq!(others(&facility), before, "every other link is as it was");
         // What came into force cannot be given out again with another text.
-        let other = DeviceTemplate::read(&next(&facility).yaml.replace("# second", "# other")).unwrap();
+        let other = DeviceTemplate::read(&further(&facility).yaml.replace("# as shown", "# other than shown")).unwrap();
         let again = Call::PlanFacility { yaml: file(&other, device.address()), file: "again.yaml".into() };
         let again = answer(&facility.app, again).await;
-        assert!(matches!(&again, Answer::Refused(said) if said.contains("version 2 already")), "{again:?}");
+        assert!(matches!(&again, Answer::Refused(said) if said.contains("version 1 already")), "{again:?}");
         let (_, plant) = facility.stop().await;
         drop(plant);
     });

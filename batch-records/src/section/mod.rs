@@ -61,6 +61,11 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("journal.started", &[30], ""),
     ("journal.rate_changed", &[30], ""),
     ("equipment.link_changed", &[], "a change of a link during the batch is an entry of the batch: section 19"),
+    (
+        "equipment.certificate_judged",
+        &[],
+        "whom the facility trusts is no batch's; a link that failed for it is in section 19",
+    ),
     ("facility.change_proposed", &[], "what the batch was issued with is frozen in its issue: sections 6 and 7"),
     ("facility.change_approved", &[], "what the batch was issued with is frozen in its issue: sections 6 and 7"),
     ("person.logged_in", &[], "belongs to the person's account, not to a batch"),

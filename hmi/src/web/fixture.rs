@@ -326,6 +326,7 @@ pub(super) fn view(stories: &[&Story]) -> View {
         batches: Arc::new(stories.iter().map(|s| (s.batch.issued.batch.clone(), Arc::new(s.batch.clone()))).collect()),
         readings: Arc::new(readings(&facility, now)),
         links: Arc::new(links.collect()),
+        certificates: Arc::default(),
         languages: Arc::default(),
         facility: Arc::new(facility),
     }

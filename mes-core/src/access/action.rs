@@ -89,6 +89,10 @@ actions! {
     ProposeChange = "propose_change", "施設構成の変更申請", "propose a change of the facility";
     /// Approve a change of the facility.
     ApproveChange = "approve_change", "施設構成の変更承認", "approve a change of the facility";
+    /// Accept or refuse the certificate of a device.
+    JudgeCertificate = "judge_certificate", "機器証明書の承認・拒否", "accept or refuse the certificate of a device";
+    /// See the links to all equipment of the facility, and what was counted on them.
+    SeeDevices = "see_devices", "機器の通信状態の閲覧", "see the links to the equipment";
     /// Set somebody's credential.
     SetCredential = "set_credential", "認証情報の設定", "set a credential";
     /// Choose one's own language.
@@ -115,6 +119,7 @@ pub fn action_of(command: &Command) -> Action {
         Command::ApproveRecipe { approval: Approval::Quality, .. } => Action::ApproveRecipeQuality,
         Command::ProposeChange { .. } => Action::ProposeChange,
         Command::ApproveChange { .. } => Action::ApproveChange,
+        Command::JudgeCertificate { .. } => Action::JudgeCertificate,
         Command::ChooseLanguage { .. } => Action::ChooseLanguage,
         Command::SetRate { .. } => Action::SetRate,
     }

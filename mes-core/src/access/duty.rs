@@ -109,6 +109,8 @@ fn rows(action: Action) -> &'static [(Role, Staff)] {
         | A::AdoptPlan
         | A::ProposeChange
         | A::ApproveChange
+        | A::JudgeCertificate
+        | A::SeeDevices
         | A::SetCredential
         | A::ChooseLanguage
         | A::SetRate

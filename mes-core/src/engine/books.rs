@@ -9,7 +9,7 @@ use crate::{
     batch::{Batch, BatchEvent, EventMeta, Lifecycle, Occupancy},
     booking::{Booking, BookingEvent, PlanEvent, PlanInForce, Quote},
     clock::Timestamp,
-    engine::{LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
+    engine::{JudgedCertificate, LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
     id::{BatchId, BookingId, ChangeId, EquipmentId, ItemId, PersonId, PhaseId, RecipeId, SuiteId, TagId},
     isa88::{Approval, RecipeApprovals, RecipeEvent},
     journal::{Entry, EntryId, Event, JournalEvent, Purpose, SamplesEvent},
@@ -58,6 +58,9 @@ pub struct Books {
     pub batches: Arc<BTreeMap<BatchId, Arc<Batch>>>,
     /// Links.
     pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// Decided certificates of devices, by thumbprint.
+    #[serde(default)]
+    pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
     /// Languages people chose.
     pub languages: Arc<BTreeMap<PersonId, Language>>,
     /// Effects without an outcome.
@@ -77,6 +80,12 @@ impl Books {
             Event::Equipment(EquipmentEvent::LinkChanged { equipment, state, cause, at }) => {
                 let view = LinkView { state: state.clone(), since: *at, cause: cause.clone() };
                 Arc::make_mut(&mut self.links).insert(equipment.clone(), view);
+            }
+            Event::Equipment(EquipmentEvent::CertificateJudged { certificate, accepted, by, text }) => {
+                let (certificate, by, text) = (certificate.clone(), by.clone(), text.clone());
+                let judged = JudgedCertificate { certificate, accepted: *accepted, by, at, text };
+                let known = Arc::make_mut(&mut self.certificates);
+                known.insert(judged.certificate.thumbprint.clone(), judged);
             }
             Event::Person(PersonEvent::LanguageChosen { person, language }) => {
                 Arc::make_mut(&mut self.languages).insert(person.clone(), *language);

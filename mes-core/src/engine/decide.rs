@@ -90,6 +90,11 @@ impl Engine {
                 Ok(self.enter_facility(&event, &who))
             }
             Command::ApproveChange { change } => self.approve_change(change, &who, act.signer.as_ref()),
+            Command::JudgeCertificate { certificate, accept, text } => {
+                fresh(act.signer.as_ref(), actor)?;
+                let event = tenant::judge_certificate(&facility, certificate, *accept, text, actor)?;
+                Ok(self.enter_judgement(event, &who))
+            }
             Command::ChooseLanguage { language } => {
                 let event = PersonEvent::LanguageChosen { person: actor.clone(), language: *language };
                 Ok(self.enter_person(actor, &event, &who))
@@ -133,6 +138,7 @@ impl Engine {
             }
             Command::ProposeChange { .. }
             | Command::AdoptPlan { .. }
+            | Command::JudgeCertificate { .. }
             | Command::ChooseLanguage { .. }
             | Command::SetRate { .. } => Resource::facility(),
         })
@@ -159,6 +165,19 @@ impl Engine {
     pub(super) fn enter_facility(&mut self, event: &FacilityEvent, who: &Who) -> Vec<EntryId> {
         let stream = StreamId::new(StreamKind::Facility, "facility");
         self.enter(Owner::Facility, stream, &Event::Facility(event.clone()), who).into_iter().collect()
+    }
+
+    /// On the equipment's stream where it is known whose certificate it is.
+    fn enter_judgement(&mut self, event: EquipmentEvent, who: &Who) -> Vec<EntryId> {
+        let equipment = match &event {
+            EquipmentEvent::CertificateJudged { certificate, .. } => certificate.equipment.clone(),
+            EquipmentEvent::LinkChanged { equipment, .. } => Some(equipment.clone()),
+        };
+        let stream = match equipment {
+            Some(equipment) => StreamId::new(StreamKind::Equipment, equipment),
+            None => StreamId::new(StreamKind::Facility, "facility"),
+        };
+        self.enter(Owner::Facility, stream, &Event::Equipment(event), who).into_iter().collect()
     }
 
     fn enter_person(&mut self, person: &PersonId, event: &PersonEvent, who: &Who) -> Vec<EntryId> {
@@ -367,6 +386,7 @@ fn described(command: &Command) -> (String, String) {
         Command::SubmitRecipe { body } => format!("{} v{}", body.header.id, body.header.version),
         Command::ApproveRecipe { recipe, version, .. } => format!("{recipe} v{version}"),
         Command::ProposeChange { change, .. } | Command::ApproveChange { change } => change.to_string(),
+        Command::JudgeCertificate { certificate, .. } => certificate.thumbprint.clone(),
         Command::ChooseLanguage { .. } | Command::SetRate { .. } => String::new(),
     };
     (name, object)

@@ -13,7 +13,7 @@ use crate::{
     isa88::{Approval, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
-    tenant::ItemChange,
+    tenant::{DeviceCertificate, ItemChange},
 };
 
 /// Everything that can make the engine act.
@@ -104,6 +104,15 @@ pub enum Command {
     ApproveChange {
         /// Change.
         change: ChangeId,
+    },
+    /// Accept or refuse the certificate of a device, with a credential.
+    JudgeCertificate {
+        /// The certificate, as it waits.
+        certificate: Box<DeviceCertificate>,
+        /// Trust it.
+        accept: bool,
+        /// Why.
+        text: String,
     },
     /// Choose a language.
     ChooseLanguage {

@@ -34,4 +34,4 @@ pub use recipes::recipe_statement;
 pub use snapshot::SnapshotError;
 #[cfg(feature = "engine")]
 pub use step::{Engine, EngineError, Output, SOFTWARE};
-pub use view::{LinkView, MasterRecipe, PendingChange, Reading, View};
+pub use view::{JudgedCertificate, LinkView, MasterRecipe, PendingChange, Reading, View};

@@ -285,6 +285,7 @@ impl Engine {
             batches: Arc::clone(&self.books.batches),
             readings: Arc::new(readings),
             links: Arc::new(links),
+            certificates: Arc::clone(&self.books.certificates),
             languages: Arc::clone(&self.books.languages),
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     isa88::{RecipeApprovals, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
-    tenant::{Facility, ItemChange, Role},
+    tenant::{DeviceCertificate, Facility, ItemChange, Role},
 };
 
 /// A master recipe as the engine holds it.
@@ -66,6 +66,21 @@ pub struct LinkView {
     pub cause: String,
 }
 
+/// What a person decided on the certificate of a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedCertificate {
+    /// The certificate.
+    pub certificate: DeviceCertificate,
+    /// It is trusted.
+    pub accepted: bool,
+    /// Who decided.
+    pub by: PersonId,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub text: Option<String>,
+}
+
 /// All that pages see.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -93,6 +108,8 @@ pub struct View {
     pub readings: Arc<BTreeMap<TagId, Reading>>,
     /// Links.
     pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// Decided certificates of devices, by thumbprint; the facility's own staff see them.
+    pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
     /// Languages people chose.
     pub languages: Arc<BTreeMap<PersonId, Language>>,
 }
@@ -187,6 +204,7 @@ impl View {
                 self.quotes.iter().filter(|(_, q)| mine(&q.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ),
             plan: None,
+            certificates: Arc::default(),
             bookings: Arc::new(
                 self.bookings.iter().filter(|(_, b)| mine(&b.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     access::Rejection,
+    id::PersonId,
     tenant::{
-        DeviceTemplate, Equipment, Facility, LinkSettings, Tag, UserToken,
+        DeviceCertificate, DeviceTemplate, Equipment, EquipmentEvent, Facility, LinkSettings, Tag, UserToken,
         decide::{missing, wrong},
     },
 };
@@ -167,6 +168,40 @@ fn check_link(name: &str, link: &LinkSettings) -> Result<(), Rejection> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Whether a device is trusted: a person's decision, with a reason (UA-03).
+///
+/// # Errors
+/// A reason or a certificate is missing, or the equipment does not exist.
+pub fn judge_certificate(
+    facility: &Facility,
+    certificate: &DeviceCertificate,
+    accepted: bool,
+    text: &str,
+    by: &PersonId,
+) -> Result<EquipmentEvent, Rejection> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Rejection::new(
+            "UA-03",
+            "理由(拇印を機器側で照合した方法など)を記入してください。",
+            "Give the reason, such as how the thumbprint was compared at the device.",
+        )
+        .about("text"));
+    }
+    let hexadecimal =
+        !certificate.thumbprint.is_empty() && certificate.thumbprint.chars().all(|c| c.is_ascii_hexdigit());
+    let known = certificate.equipment.as_ref().is_none_or(|equipment| facility.equipment.contains_key(equipment));
+    if !hexadecimal || !known {
+        return Err(Rejection::not_found());
+    }
+    Ok(EquipmentEvent::CertificateJudged {
+        certificate: certificate.clone(),
+        accepted,
+        by: by.clone(),
+        text: Some(text.to_owned()),
+    })
 }
 
 #[cfg(test)]

@@ -110,4 +110,35 @@ pub enum EquipmentEvent {
         /// When.
         at: Timestamp,
     },
+    /// A person accepted or refused the certificate that a device had shown (UA-03); the newest one counts.
+    #[serde(rename = "equipment.certificate_judged")]
+    CertificateJudged {
+        /// The certificate.
+        certificate: DeviceCertificate,
+        /// It is trusted from now on; otherwise it is not.
+        accepted: bool,
+        /// Who decided.
+        by: PersonId,
+        /// Why; missing only where it is withheld.
+        text: Option<String>,
+    },
+}
+
+/// A certificate as a device showed it: what a person compares with the device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceCertificate {
+    /// SHA-1 over its bytes, in hexadecimal, as every tool for OPC UA shows it.
+    pub thumbprint: String,
+    /// Whom it names.
+    pub subject: String,
+    /// Who issued it.
+    pub issuer: String,
+    /// From when it is valid, on the wall clock.
+    pub valid_from: Timestamp,
+    /// Until when it is valid, on the wall clock.
+    pub valid_until: Timestamp,
+    /// Whose link it was shown on, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equipment: Option<EquipmentId>,
 }

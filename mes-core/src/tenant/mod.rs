@@ -8,11 +8,12 @@ mod facility;
 mod loader;
 mod plan;
 
+pub use decide_device::judge_certificate;
 pub use device::{
     DeviceTemplate, LinkSecurity, LinkSettings, SecurityMode, SecurityPolicy, TEMPLATE_BYTES_MAX, TemplateMark,
     TemplateReadError, TemplateTag, UserToken,
 };
-pub use event::{EquipmentEvent, FacilityEvent, PersonEvent};
+pub use event::{DeviceCertificate, EquipmentEvent, FacilityEvent, PersonEvent};
 pub use facility::{
     Agreement, Equipment, Facility, FacilityItem, FacilityName, ItemChange, ItemKey, Manufacturer, Person, PersonName,
     Role, RoleGrant, Shift, Suite, Tag, TagLimits, TagState, Tenant, Terminal,

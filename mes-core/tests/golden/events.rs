@@ -3,7 +3,7 @@
 use mes_core::{
     isa88::RecipeBody,
     journal::Event,
-    tenant::{Facility, FacilityItem, difference},
+    tenant::{DeviceTemplate, Facility, FacilityItem, difference},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -105,8 +105,43 @@ fn window() -> Value {
     json!({"suite": "SU-1", "equipment": {"incubator": "INC-01"}, "from": at(0), "until": at(59), "activities": [{"phase": "P010", "from": at(0), "until": at(9)}]})
 }
 
-/// The stream and the event, for every event type that joined since the last golden journal.
+/// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let template = DeviceTemplate::read(
+        "name: probe\nversion: 2\nsummary: pH\nprotocol: opc_ua\ntags:\n  - { name: ph, unit: \"[pH]\", access: read, range: [0, 14] }\n",
+    );
+    let template = template.unwrap();
+    let mark = json!({"name": "probe", "version": 2, "hash": template.hash});
+    let link = json!({
+        "template": "probe", "template_version": 2, "address": "opc.tcp://10.0.0.9:4840/", "unit_id": 1,
+        "token": "certificate", "security": {"policy": "Basic256", "mode": "Sign", "exception": "旧型 old firmware"}
+    });
+    let mut unit = serde_json::to_value(items().into_iter().find(|item| item.key().kind == "equipment")).unwrap();
+    unit["equipment"]["link"] = link.clone();
+    let changes = json!([{"new": {"device_template": template}, "old": null}, {"new": unit, "old": null}]);
+    let mut issued = issued();
+    issued["equipment"]["incubator"]["link"] = link;
+    issued["device_templates"] = json!([mark]);
+    vec![
+        (
+            "facility:facility",
+            json!({"type": "facility.change_proposed", "change": "CH-2", "items": changes, "by": "nakamura", "text": null}),
+        ),
+        ("batch:MSC-2607-01", json!({"type": "batch.issued", "issued": issued})),
+        (
+            "equipment:INC-01",
+            json!({"type": "equipment.certificate_judged", "accepted": true, "by": "nakamura", "text": "銘板と照合 compared",
+                "certificate": {
+                    "thumbprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "subject": "CN=PROBE", "issuer": "CN=Maker CA",
+                    "valid_from": at(0), "valid_until": at(59), "equipment": "INC-01"
+                }
+            }),
+        ),
+    ]
+}
+
+/// The same for the second golden journal.
+pub(crate) fn second() -> Vec<(&'static str, Value)> {
     let booking = |value| ("booking:BK-1", value);
     let asked = json!({
         "recipe": "MBR-1", "version": 1, "earliest": at(0), "latest": at(59),

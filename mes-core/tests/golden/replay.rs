@@ -114,7 +114,11 @@ fn write_the_next_golden_journal() {
     let number = (1..).find(|n| !folder().join(format!("journal-{n}.jsonl")).exists()).unwrap();
     let path = folder().join(format!("journal-{number}.jsonl"));
     let (mut sequencer, mut salts, mut lines) = (Sequencer::default(), Salts::new([17; 32]), String::new());
-    let events = if number == 1 { crate::events::first() } else { crate::events::newest() };
+    let events = match number {
+        1 => crate::events::first(),
+        2 => crate::events::second(),
+        _ => crate::events::newest(),
+    };
     for (second, (stream, value)) in (0..).zip(events) {
         let parts = crate::events::event(value).to_parts().unwrap();
         let owner =
