@@ -13,6 +13,8 @@ use mes_core::{
     quantity::{Range, Unit},
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     diagnostic::Meter,
     modbus::{
@@ -117,7 +119,8 @@ impl DeviceConfig {
 }
 
 /// What the drivers tell the rest of the system.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DriverReport {
     /// Samples of one device, in the order in which they came.
     Samples(Vec<Sample>),
@@ -125,6 +128,17 @@ pub enum DriverReport {
     Link(LinkReport),
     /// What became of a write.
     Outcome(WriteOutcome),
+}
+
+impl DriverReport {
+    /// The equipment it speaks of; none when it says nothing.
+    pub fn equipment(&self) -> Option<&EquipmentId> {
+        match self {
+            Self::Samples(samples) => samples.first().map(|sample| &sample.tag.equipment),
+            Self::Link(link) => Some(&link.equipment),
+            Self::Outcome(outcome) => Some(&outcome.tag.equipment),
+        }
+    }
 }
 
 /// One value as the wire gave it, before it is a sample.

@@ -13,6 +13,8 @@ pub mod supervisor;
 
 mod link;
 mod outbox;
+// What waits on disk while the core is away.
+pub mod buffer;
 mod tag;
 mod write;
 

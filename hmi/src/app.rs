@@ -19,9 +19,10 @@ use tokio::{
 
 use crate::{
     checkpointing::Checkpointer,
-    config::Config,
+    config::{Config, DriversIn},
     drivers::Drivers,
-    engine_task::{self, Writer},
+    engine_task::{self, FieldSide, Writer},
+    gateway::{self, Door, DoorError, Inside},
     planner::Planner,
     sealing::Sealing,
 };
@@ -66,6 +67,14 @@ pub enum AppError {
         /// What was asked for.
         wanted: Purpose,
     },
+    /// The gateway cannot be let in.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The gateway follows the wall clock.
+    #[error(
+        "the facility's clock runs at {0} times the wall clock, the gateway follows the wall clock: set the rate to 1"
+    )]
+    GatewayRate(u32),
     /// The journal did not take its first entries.
     #[error("the journal did not take an entry of its own: {0}")]
     Refused(String),
@@ -101,6 +110,7 @@ pub struct App {
     tasks: Vec<JoinHandle<()>>,
     writer_task: JoinHandle<()>,
     drivers: Arc<Mutex<Drivers>>,
+    gateway: Option<Inside>,
 }
 
 impl App {
@@ -119,8 +129,11 @@ impl App {
         let clock = clock_of(&engine, &config, &start)?;
         let (links, links_seen) = watch::channel(Arc::default());
         let (report, reports) = mpsc::channel(REPORTS_WAITING_MAX);
+        let (deliveries, delivered) = mpsc::channel(REPORTS_WAITING_MAX);
+        let (durable_now, durable) = watch::channel(store.forwarded().await?);
+        let field = FieldSide { links: links_seen, reports, deliveries: delivered, durable: durable_now };
         let fresh = engine.is_empty();
-        let (writer, writer_task) = engine_task::start(engine, Arc::clone(&store), clock.clone(), links_seen, reports);
+        let (writer, writer_task) = engine_task::start(engine, Arc::clone(&store), clock.clone(), field);
         if fresh {
             let opened = Note::Opened {
                 purpose: config.purpose,
@@ -133,11 +146,26 @@ impl App {
         let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&store), Arc::clone(&key), writer.clone()));
         let drivers = Arc::new(Mutex::new(Drivers::new(config.clone(), clock.clone(), report, links)));
         let (tasks, planner) = (Vec::new(), Arc::default());
-        let mut app =
-            Self { config, clock, writer, store, key, checkpointer, policies, planner, tasks, writer_task, drivers };
+        let gateway = Some(Inside { deliveries, durable, views: writer.views() });
+        let mut app = Self {
+            config,
+            clock,
+            writer,
+            store,
+            key,
+            checkpointer,
+            policies,
+            planner,
+            tasks,
+            writer_task,
+            drivers,
+            gateway,
+        };
         app.start_tasks().await?;
-        if start.drivers {
-            app.run_drivers().await;
+        match (start.drivers, app.config.drivers) {
+            (true, DriversIn::Serve) => app.run_drivers().await,
+            (true, DriversIn::Gateway) => app.let_gateway_in().await?,
+            (false, _) => {}
         }
         Ok(app)
     }
@@ -176,6 +204,19 @@ impl App {
                 }
             }
         }));
+    }
+
+    /// Lets the gateway in, which runs the drivers in a process of its own.
+    async fn let_gateway_in(&mut self) -> Result<(), AppError> {
+        if self.clock.rate() != 1 {
+            return Err(AppError::GatewayRate(self.clock.rate()));
+        }
+        if let Some(inside) = self.gateway.take() {
+            let (door, task) = Door::open(gateway::socket(&self.config), self.clock.clone(), inside)?;
+            self.tasks.push(task);
+            self.drivers.lock().await.leave_to(door);
+        }
+        Ok(())
     }
 
     /// Stops in order: drivers, tasks, a last checkpoint, the writer, the database.

@@ -30,6 +30,20 @@ pub struct Config {
     /// Seconds of wall time between two checkpoints.
     #[serde(default = "checkpoint_s")]
     pub checkpoint_s: u64,
+    /// Which process speaks to the equipment.
+    #[serde(default)]
+    pub drivers: DriversIn,
+}
+
+/// Which process speaks to the equipment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DriversIn {
+    /// `mes serve` itself.
+    #[default]
+    Serve,
+    /// `mes gateway`, which keeps reports on disk while `mes serve` is away.
+    Gateway,
 }
 
 fn listen() -> SocketAddr {
@@ -70,7 +84,7 @@ pub enum ConfigError {
 impl Config {
     /// The defaults, for a data folder.
     pub fn in_folder(data: PathBuf, purpose: Purpose) -> Self {
-        Self { data, listen: listen(), purpose, checkpoint_s: checkpoint_s() }
+        Self { data, listen: listen(), purpose, checkpoint_s: checkpoint_s(), drivers: DriversIn::Serve }
     }
     /// Reads the file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {

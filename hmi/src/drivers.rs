@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     device_secrets::DeviceSecrets,
     device_templates::{tags, template_for, text_for},
+    gateway::Door,
 };
 
 /// What a link is made of. When none of it changes, the link stays up.
@@ -50,12 +51,19 @@ impl Wanted {
 
 /// The running links by the equipment that they lead to.
 #[derive(Debug, Clone, Default)]
-pub struct Links(BTreeMap<EquipmentId, Arc<Fleet>>);
+pub struct Links {
+    fleets: BTreeMap<EquipmentId, Arc<Fleet>>,
+    /// The gateway, when it runs the drivers.
+    door: Option<Arc<Door>>,
+}
 
 impl Links {
     /// Asks for a write; one that cannot even be queued is answered at once.
     pub fn write(&self, request: WriteRequest, clock: &Clock) -> Result<(), Box<WriteOutcome>> {
-        if let Some(fleet) = self.0.get(&request.tag.equipment) {
+        if let Some(door) = &self.door {
+            return door.write(request);
+        }
+        if let Some(fleet) = self.fleets.get(&request.tag.equipment) {
             return fleet.write(request);
         }
         Err(Box::new(WriteOutcome {
@@ -69,7 +77,10 @@ impl Links {
     }
     /// Connects anew at once, after a person has removed a fault. False when no driver runs for it.
     pub fn reconnect(&self, equipment: &EquipmentId) -> bool {
-        self.0.get(equipment).is_some_and(|fleet| fleet.reconnect(equipment))
+        match &self.door {
+            Some(door) => door.reconnect(equipment),
+            None => self.fleets.get(equipment).is_some_and(|fleet| fleet.reconnect(equipment)),
+        }
     }
 }
 
@@ -92,6 +103,16 @@ impl Drivers {
         links: watch::Sender<Arc<Links>>,
     ) -> Self {
         Self { config, clock, report, links, running: BTreeMap::new(), stopped: false }
+    }
+
+    /// Leaves all links to the gateway.
+    pub fn leave_to(&mut self, door: Arc<Door>) {
+        self.links.send_replace(Arc::new(Links { fleets: BTreeMap::new(), door: Some(door) }));
+    }
+
+    /// Links that are started from now on follow this clock.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// Makes the running links those of the facility: what changed is stopped and started anew, all others stay up.
@@ -182,7 +203,7 @@ impl Drivers {
         let fleets = self.running.values().filter_map(|(devices, fleet)| Some((devices, fleet.as_ref()?)));
         let links = fleets
             .flat_map(|(devices, fleet)| devices.iter().map(|device| (device.equipment.clone(), Arc::clone(fleet))));
-        self.links.send_replace(Arc::new(Links(links.collect())));
+        self.links.send_replace(Arc::new(Links { fleets: links.collect(), door: None }));
     }
 
     /// Stops all links for good.

@@ -4,7 +4,7 @@
 //! commit has returned do replies, effects and the new view leave this file. A failed commit aborts the process, which recovers by
 //! replay. This file holds no rule.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use equipment_drivers::DriverReport;
 use mes_core::{
@@ -29,6 +29,25 @@ const TICK_REPORTS_MAX: usize = 4_096;
 pub const TICK: Duration = Duration::from_millis(100);
 /// A view is published at least this often while nothing happens.
 const IDLE_TICKS_MAX: u32 = 10;
+
+/// Samples of the gateway that are older than this are history, in milliseconds of facility time.
+const LATE_MS: i64 = 5_000;
+
+/// A report on its way to the writer.
+#[derive(Debug)]
+pub struct Delivery {
+    /// What the driver said.
+    pub report: DriverReport,
+    /// The queue of the gateway that keeps it until it is durable, and its number there.
+    pub from: Option<(String, u64)>,
+}
+
+impl Delivery {
+    /// A report that nobody keeps.
+    pub fn live(report: DriverReport) -> Self {
+        Self { report, from: None }
+    }
+}
 
 /// What became of an order: its entries, durable, or the rule that said no.
 pub type Decision = Result<Vec<EntryId>, Rejection>;
@@ -81,6 +100,8 @@ pub struct EngineTask {
     links: watch::Receiver<Arc<Links>>,
     orders: mpsc::Receiver<Order>,
     reports: mpsc::Receiver<DriverReport>,
+    deliveries: mpsc::Receiver<Delivery>,
+    durable: watch::Sender<BTreeMap<String, u64>>,
     views: watch::Sender<Arc<View>>,
     group: Group,
     replies: Vec<(oneshot::Sender<Decision>, Decision)>,
@@ -99,14 +120,26 @@ impl Drop for AbortOnPanic {
     }
 }
 
+/// What the writer speaks to the equipment through.
+pub struct FieldSide {
+    /// The links in use.
+    pub links: watch::Receiver<Arc<Links>>,
+    /// Reports of the drivers in this process.
+    pub reports: mpsc::Receiver<DriverReport>,
+    /// Reports that the gateway keeps until they are durable.
+    pub deliveries: mpsc::Receiver<Delivery>,
+    /// Up to where its queues are durable.
+    pub durable: watch::Sender<BTreeMap<String, u64>>,
+}
+
 /// Starts the writer on its own task. It ends when every `Writer` is gone.
 pub fn start(
     engine: Engine,
     store: Arc<SqliteStore>,
     clock: Clock,
-    links: watch::Receiver<Arc<Links>>,
-    reports: mpsc::Receiver<DriverReport>,
+    field: FieldSide,
 ) -> (Writer, tokio::task::JoinHandle<()>) {
+    let FieldSide { links, reports, deliveries, durable } = field;
     let (orders, queue) = mpsc::channel(ORDERS_WAITING_MAX);
     let first = Arc::new(engine.view(clock.now()));
     let (views, seen) = watch::channel(first);
@@ -117,6 +150,8 @@ pub fn start(
         links,
         orders: queue,
         reports,
+        deliveries,
+        durable,
         views,
         group: Group::default(),
         replies: Vec::new(),
@@ -164,21 +199,47 @@ impl EngineTask {
         let mut samples: Vec<Sample> = Vec::new();
         for _ in 0..TICK_REPORTS_MAX {
             let Ok(report) = self.reports.try_recv() else { break };
+            self.hear(report, &mut samples);
+        }
+        for _ in 0..TICK_REPORTS_MAX {
+            let Ok(Delivery { report, from }) = self.deliveries.try_recv() else { break };
             match report {
-                DriverReport::Samples(more) => samples.extend(more),
-                DriverReport::Link(link) => {
-                    self.readings(&mut samples);
-                    self.system(Input::Link(link));
-                }
-                DriverReport::Outcome(outcome) => {
-                    self.readings(&mut samples);
-                    self.system(Input::Outcome(outcome));
-                }
+                DriverReport::Samples(more) if from.is_some() => self.take_forwarded(more, &mut samples),
+                report => self.hear(report, &mut samples),
+            }
+            if let Some((source, number)) = from {
+                self.group.forwarded.insert(source, number);
             }
         }
         self.readings(&mut samples);
         self.system(Input::Tick);
         self.idle_ticks = self.idle_ticks.saturating_add(1);
+    }
+
+    fn hear(&mut self, report: DriverReport, samples: &mut Vec<Sample>) {
+        match report {
+            DriverReport::Samples(more) => samples.extend(more),
+            DriverReport::Link(link) => {
+                self.readings(samples);
+                self.system(Input::Link(link));
+            }
+            DriverReport::Outcome(outcome) => {
+                self.readings(samples);
+                self.system(Input::Outcome(outcome));
+            }
+        }
+    }
+
+    /// What waited at the gateway is history: it is kept, and nothing is decided by it.
+    fn take_forwarded(&mut self, more: Vec<Sample>, samples: &mut Vec<Sample>) {
+        let live = self.clock.now().plus_ms(-LATE_MS);
+        for sample in more {
+            if sample.receive_time < live {
+                self.group.samples.push(sample);
+            } else {
+                samples.push(sample);
+            }
+        }
     }
 
     fn readings(&mut self, samples: &mut Vec<Sample>) {
@@ -203,7 +264,8 @@ impl EngineTask {
 
     /// Makes the group durable; only then lets anything out.
     async fn commit(&mut self) {
-        let something = !self.group.entries.is_empty() || !self.group.samples.is_empty();
+        let something =
+            !self.group.entries.is_empty() || !self.group.samples.is_empty() || !self.group.forwarded.is_empty();
         if something {
             if let Err(error) = self.store.append(&self.group).await {
                 tracing::error!(
@@ -212,7 +274,10 @@ impl EngineTask {
                 );
                 std::process::abort();
             }
-            self.group = Group::default();
+            let Group { forwarded, .. } = std::mem::take(&mut self.group);
+            if !forwarded.is_empty() {
+                self.durable.send_modify(|known| known.extend(forwarded));
+            }
         }
         let rate = self.engine.rate();
         if rate != self.clock.rate() {

@@ -13,6 +13,7 @@ pub mod device_secrets;
 pub mod device_templates;
 pub mod drivers;
 pub mod engine_task;
+pub mod gateway;
 pub mod intake;
 pub mod packaging;
 pub mod permission;

@@ -5,6 +5,7 @@ mod demo;
 mod device;
 mod export;
 mod facility;
+mod gateway;
 mod recipe;
 mod schedule;
 mod serve;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Demo),
     /// Serve a facility
     Serve(serve::Serve),
+    /// Run the equipment drivers beside `mes serve`, and keep what they report while it is away
+    Gateway(gateway::Gateway),
     /// Run simulated equipment as real OPC UA and Modbus servers
     Simulate(simulate::Simulate),
     /// Compare a facility file with the facility in force, and propose or approve the difference
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         match mes.command {
             Command::Demo(command) => block_on(command.run()),
             Command::Serve(command) => block_on(command.run()),
+            Command::Gateway(command) => block_on(command.run()),
             Command::Simulate(command) => block_on(command.run()),
             Command::Facility(command) => block_on(command.run()),
             Command::Device(command) => command.run(),

@@ -64,7 +64,19 @@ pub(super) async fn run<S: Store + CredentialStore>(store: &S) {
     what_does_not_follow_is_refused(store).await;
     snapshots(store).await;
     samples(store).await;
+    forwarded(store).await;
     credentials(store).await;
+}
+
+async fn forwarded<S: Store>(store: &S) {
+    let group =
+        |source: &str, number| Group { forwarded: BTreeMap::from([(source.to_owned(), number)]), ..Group::default() };
+    assert!(store.forwarded().await.unwrap().is_empty());
+    for (source, number) in [("INC-01-a", 3), ("INC-02-b", 1), ("INC-01-a", 9), ("INC-01-a", 4)] {
+        store.append(&group(source, number)).await.unwrap();
+    }
+    let known = BTreeMap::from([("INC-01-a".to_owned(), 9), ("INC-02-b".to_owned(), 1)]);
+    assert_eq!(store.forwarded().await.unwrap(), known, "a number never falls");
 }
 
 async fn entries_and_reads<S: Store>(store: &S, sequencer: &mut Sequencer) -> Vec<Numbered> {

@@ -51,6 +51,8 @@ pub struct Group {
     pub chunks: Vec<Chunk>,
     /// Arrival numbers of the tail's samples that those chunks hold now; they leave the tail.
     pub sealed_arrivals: Vec<u64>,
+    /// Up to where this group makes the gateway's queues durable, by the queue's name.
+    pub forwarded: BTreeMap<String, u64>,
 }
 
 /// An entry with its place in the total order.
@@ -267,6 +269,8 @@ pub trait Store: Send + Sync {
     ) -> impl Future<Output = Result<Vec<ChunkRef>, StoreError>> + Send;
     /// The bytes of a sealed chunk.
     fn chunk(&self, hash: &Hash) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+    /// Up to where the gateway's queues are durable, by the queue's name.
+    fn forwarded(&self) -> impl Future<Output = Result<BTreeMap<String, u64>, StoreError>> + Send;
     /// Closes the database in order: everything written back, nothing held open.
     fn close(&self) -> impl Future<Output = ()> + Send;
 }

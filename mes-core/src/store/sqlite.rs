@@ -188,6 +188,24 @@ async fn write_chunks(tx: &mut Transaction<'_, Sqlite>, chunks: &[Chunk], arriva
     Ok(())
 }
 
+async fn write_forwarded(
+    tx: &mut Transaction<'_, Sqlite>,
+    forwarded: &BTreeMap<String, u64>,
+) -> Result<(), StoreError> {
+    for (source, until) in forwarded {
+        sqlx::query(
+            "INSERT INTO forwarded (source, number) VALUES ($1, $2) \
+             ON CONFLICT (source) DO UPDATE SET number = excluded.number WHERE excluded.number > number",
+        )
+        .bind(source)
+        .bind(number(*until)?)
+        .execute(&mut **tx)
+        .await
+        .map_err(query_error("noting what the gateway need not keep any more"))?;
+    }
+    Ok(())
+}
+
 impl Store for SqliteStore {
     async fn append(&self, group: &Group) -> Result<u64, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(query_error("starting a group"))?;
@@ -202,6 +220,7 @@ impl Store for SqliteStore {
             write_entry(&mut tx, position, numbered).await?;
         }
         write_chunks(&mut tx, &group.chunks, &group.sealed_arrivals).await?;
+        write_forwarded(&mut tx, &group.forwarded).await?;
         tx.commit().await.map_err(query_error("committing a group"))?;
         Ok(position.unsigned_abs())
     }
@@ -286,6 +305,10 @@ impl Store for SqliteStore {
         sqlite_read::tail(&self.readers, tag, from, until).await
     }
 
+    async fn forwarded(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        sqlite_read::forwarded(&self.readers).await
+    }
+
     async fn tail_tags(&self) -> Result<Vec<TailExtent>, StoreError> {
         sqlite_read::tail_tags(&self.readers).await
     }
@@ -334,7 +357,7 @@ mod tests {
         .unwrap();
         assert_eq!(sealed.chunks.len(), 1);
         let samples = vec![conformance::sample(5, 1)];
-        let group = Group { entries: vec![entry], samples, chunks, sealed_arrivals: Vec::new() };
+        let group = Group { entries: vec![entry], samples, chunks, ..Group::default() };
         store.append(&group).await.unwrap();
         let checkpoint = CheckpointRecord { number: 1, position: 1, seed: [0; 32], note: "note".into() };
         store.put_checkpoint(&checkpoint).await.unwrap();

@@ -272,3 +272,10 @@ pub(super) async fn chunk(pool: &SqlitePool, hash: &Hash) -> Result<Option<Vec<u
         .await
         .map_err(query_error("reading a sealed chunk"))
 }
+
+pub(super) async fn forwarded(pool: &SqlitePool) -> Result<BTreeMap<String, u64>, StoreError> {
+    let failed = query_error("reading up to where the gateway's reports are durable");
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("SELECT source, number FROM forwarded").fetch_all(pool).await.map_err(failed)?;
+    Ok(rows.into_iter().map(|(source, number)| (source, number.unsigned_abs())).collect())
+}
