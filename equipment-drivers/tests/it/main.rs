@@ -24,3 +24,5 @@ mod proxy;
 mod record;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod stranger;
