@@ -127,6 +127,18 @@ pub(crate) fn happened(source: &Source, event: &Event) -> Happened {
         Event::Recipe(event) => recipe(event),
         Event::Booking(event) => happened_booking::booking(event),
         Event::Plan(event) => happened_booking::plan(event),
+        Event::Samples(SamplesEvent::FacilitySealed { sealed }) => {
+            let count: u64 = sealed.chunks.iter().map(|chunk| chunk.count).sum();
+            Happened::new(
+                "samples",
+                &sealed.equipment,
+                "create",
+                "占有外のサンプルを封印",
+                "Samples of free equipment sealed",
+            )
+            .field(format!("{}–{}", sealed.from, sealed.until))
+            .new_value(format!("{count} samples, root {}", sealed.root))
+        }
         Event::Samples(SamplesEvent::Sealed { sealed }) => {
             let period = format!("{}–{}", sealed.from, sealed.until);
             let count: u64 = sealed.chunks.iter().map(|chunk| chunk.count).sum();

@@ -385,9 +385,14 @@ pub(crate) fn csv(series: &[Series], units: &BTreeMap<TagId, String>) -> String 
     out
 }
 
+/// A text that a spreadsheet would take for a formula, kept a text.
+pub(crate) fn not_a_formula(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '@']) || (text.starts_with('-') && text.parse::<f64>().is_err());
+    if formula { format!("'{text}") } else { text.to_owned() }
+}
+
 /// A CSV cell, quoted where it must be; a text that a spreadsheet would take for a formula is kept a text.
 pub(crate) fn quoted(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '@']) || (text.starts_with('-') && text.parse::<f64>().is_err());
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
+    let text = not_a_formula(text);
     if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

@@ -4,14 +4,16 @@
 //! way the calls go through the same commands and the same permissions as a page's.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use mes_core::{
     access::{AuthMethod, Reauth, Scope},
+    clock::Timestamp,
     engine::{Act, Command, Input, Note},
-    id::{BatchId, ChangeId, PersonId},
+    id::{BatchId, ChangeId, PersonId, TagId},
     quantity::Language,
     tenant::{ItemChange, decide::check, difference},
 };
@@ -21,7 +23,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
 };
 
-use crate::{app::App, config::Config, credentials, device_templates, packaging, web::port::unwatched};
+use crate::{app::App, config::Config, credentials, device_templates, packaging, samples, web::port::unwatched};
 
 /// Longest call or answer on the socket, in bytes; a package is handed over as a file instead.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -81,6 +83,21 @@ pub enum Call {
         /// Which batch.
         batch: BatchId,
         /// Where.
+        out: PathBuf,
+    },
+    /// Write every sample of a tag and range into a file.
+    ExportSamples {
+        /// Who.
+        by: Login,
+        /// Which tag.
+        tag: TagId,
+        /// Start, inclusive.
+        from: Timestamp,
+        /// End, exclusive.
+        until: Timestamp,
+        /// `csv` or `parquet`.
+        form: String,
+        /// The file.
         out: PathBuf,
     },
 }
@@ -191,6 +208,9 @@ pub async fn answer(app: &App, call: Call) -> Answer {
         Call::ApproveFacility { change, by } => approve(app, change, by).await,
         Call::SetPassword { by, person, password } => set_password(app, by, person, password).await,
         Call::Export { by, batch, out } => export(app, by, batch, &out).await,
+        Call::ExportSamples { by, tag, from, until, form, out } => {
+            export_samples(app, by, &tag, from..until, &form, &out).await
+        }
     };
     match result {
         Ok(said) => Answer::Said(said),
@@ -340,4 +360,18 @@ async fn export(app: &App, by: Login, batch: BatchId, out: &Path) -> Result<Stri
     std::fs::create_dir_all(out).map_err(failed)?;
     std::fs::write(&file, package).map_err(failed)?;
     Ok(format!("Written: {}", file.display()))
+}
+
+async fn export_samples(
+    app: &App,
+    by: Login,
+    tag: &TagId,
+    range: Range<Timestamp>,
+    form: &str,
+    out: &Path,
+) -> Result<String, String> {
+    let (scope, _) = log_in(app, by).await?;
+    let file = samples::export(app, &scope, tag, range, form.parse()?).await.map_err(|rejection| rejection.said.en)?;
+    std::fs::write(out, file.bytes).map_err(|error| format!("{} cannot be written: {error}", out.display()))?;
+    Ok(format!("Written: {}", out.display()))
 }

@@ -1,17 +1,18 @@
 //! What the pages need, answered by the running facility. It passes questions on and commands along; it decides nothing.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
+use batch_records::export::samples::SamplesForm;
 use mes_core::{
     access::{Action, AuthMethod, Reauth, Rejection, Scope},
     booking::{Offer, QUOTES_PER_MINUTE_MAX, check_series},
     clock::Timestamp,
     engine::{Act, Command, Input, Note, Quoted, View},
-    historian::Sample,
+    historian::{Sample, Trend},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
     journal::{Entry, EntryId, Owner, StreamId, StreamKind},
     quantity::Bilingual,
-    store::{PAGE_ROWS_MAX, Store, samples_between},
+    store::{PAGE_ROWS_MAX, Store},
 };
 use tokio::sync::watch;
 
@@ -25,6 +26,7 @@ use crate::{
     planning,
     quoting::{self, Wish},
     reasons::{self, Reason},
+    samples::{self, Reader},
     web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest, StageSender},
 };
 
@@ -96,9 +98,11 @@ impl FacilityDesk {
     }
 
     fn is_auditor(&self, scope: &Scope) -> bool {
-        let view = self.app.writer.view();
-        let auditor = |grant: &mes_core::tenant::RoleGrant| grant.role == mes_core::tenant::Role::Aud;
-        view.facility.people.get(&scope.person).is_some_and(|person| person.roles.iter().any(auditor))
+        samples::is_auditor(&self.app.writer.view(), scope)
+    }
+
+    fn reader(&self, scope: &Scope) -> Reader {
+        Reader::of(&self.app.writer.view(), scope)
     }
 
     async fn quoted(&self, scope: Scope, request: QuoteRequest) -> Result<Result<Vec<Offer>, Bilingual>, Rejection> {
@@ -227,13 +231,20 @@ impl Desk for FacilityDesk {
             self.whole_stream(owner, stream).await
         })
     }
-    fn samples(&self, scope: Scope, tag: TagId, from: Timestamp, until: Timestamp) -> Answer<'_, Vec<Sample>> {
-        Box::pin(async move {
-            if !self.app.writer.view().cut(&scope).readings.contains_key(&tag) {
-                return Err(Rejection::not_found());
-            }
-            samples_between(self.app.store.as_ref(), &tag, from, until).await.map_err(failed)
-        })
+    fn trend(&self, scope: Scope, tag: TagId, range: Range<Timestamp>, slices: usize) -> Answer<'_, Trend> {
+        Box::pin(async move { samples::trend(&self.app, &self.reader(&scope), &tag, range, slices).await })
+    }
+    fn newest_sample(&self, scope: Scope, tag: TagId) -> Answer<'_, Option<Sample>> {
+        Box::pin(async move { samples::newest(&self.app, &self.reader(&scope), &tag).await })
+    }
+    fn export_samples(
+        &self,
+        scope: Scope,
+        tag: TagId,
+        range: Range<Timestamp>,
+        form: SamplesForm,
+    ) -> Answer<'_, Download> {
+        Box::pin(async move { samples::export(&self.app, &scope, &tag, range, form).await })
     }
     fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>> {
         Box::pin(self.quoted(scope, request))

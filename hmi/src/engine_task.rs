@@ -4,7 +4,11 @@
 //! commit has returned do replies, effects and the new view leave this file. A failed commit aborts the process, which recovers by
 //! replay. This file holds no rule.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use equipment_drivers::DriverReport;
 use mes_core::{
@@ -27,6 +31,10 @@ const GROUP_ORDERS_MAX: usize = 64;
 const TICK_REPORTS_MAX: usize = 4_096;
 /// Length of a tick: readings come to the engine in batches, one per tick.
 pub const TICK: Duration = Duration::from_millis(100);
+/// Samples are held back this long, so that the tail takes one row per device and second; an entry takes them along at once.
+const SAMPLES_HELD_MAX: Duration = Duration::from_millis(850);
+/// So many samples are not held back any longer.
+const SAMPLES_HELD: usize = 20_000;
 /// A view is published at least this often while nothing happens.
 const IDLE_TICKS_MAX: u32 = 10;
 
@@ -52,14 +60,23 @@ impl Delivery {
 /// What became of an order: its entries, durable, or the rule that said no.
 pub type Decision = Result<Vec<EntryId>, Rejection>;
 
+/// What a sealing note brings along; written in the same transaction.
+#[derive(Default)]
+pub struct Sealed {
+    /// Chunks that the note names.
+    pub chunks: Vec<Chunk>,
+    /// Rows of the tail whose samples those chunks hold now.
+    pub arrivals: Vec<u64>,
+    /// Samples of those rows that go back into the tail.
+    pub unsealed: Vec<Sample>,
+}
+
 /// One thing to decide.
 pub struct Order {
     /// What.
     input: Input,
-    /// Chunks that a sealing note names; written in the same transaction.
-    chunks: Vec<Chunk>,
-    /// Samples of the tail that those chunks hold now.
-    sealed_arrivals: Vec<u64>,
+    /// What is sealed with it.
+    sealed: Sealed,
     /// To whom the decision goes once it is durable.
     reply: oneshot::Sender<Decision>,
 }
@@ -74,12 +91,12 @@ pub struct Writer {
 impl Writer {
     /// Gives an order and waits until its decision is durable. `None` when the writer has stopped.
     pub async fn decide(&self, input: Input) -> Option<Decision> {
-        self.seal(input, Vec::new(), Vec::new()).await
+        self.seal(input, Sealed::default()).await
     }
     /// As `decide`, with chunks to be written in the same transaction.
-    pub async fn seal(&self, input: Input, chunks: Vec<Chunk>, sealed_arrivals: Vec<u64>) -> Option<Decision> {
+    pub async fn seal(&self, input: Input, sealed: Sealed) -> Option<Decision> {
         let (reply, decision) = oneshot::channel();
-        self.orders.send(Order { input, chunks, sealed_arrivals, reply }).await.ok()?;
+        self.orders.send(Order { input, sealed, reply }).await.ok()?;
         decision.await.ok()
     }
     /// The newest durable view.
@@ -106,6 +123,10 @@ pub struct EngineTask {
     group: Group,
     replies: Vec<(oneshot::Sender<Decision>, Decision)>,
     effects: Vec<Effect>,
+    /// Since when samples are held back.
+    held_since: Option<Instant>,
+    /// Readings came since the last view.
+    read: bool,
     idle_ticks: u32,
 }
 
@@ -156,6 +177,8 @@ pub fn start(
         group: Group::default(),
         replies: Vec::new(),
         effects: Vec::new(),
+        held_since: None,
+        read: false,
         idle_ticks: 0,
     };
     (Writer { orders, views: seen }, tokio::spawn(task.run()))
@@ -181,15 +204,18 @@ impl EngineTask {
             }
             self.commit().await;
         }
+        self.held_since = None;
+        self.commit().await;
         self.store.close().await;
     }
 
     fn take(&mut self, order: Order) {
-        let Order { input, chunks, sealed_arrivals, reply } = order;
+        let Order { input, sealed, reply } = order;
         let decision = self.step(input);
         if decision.is_ok() {
-            self.group.chunks.extend(chunks);
-            self.group.sealed_arrivals.extend(sealed_arrivals);
+            self.group.chunks.extend(sealed.chunks);
+            self.group.sealed_arrivals.extend(sealed.arrivals);
+            self.group.unsealed.extend(sealed.unsealed);
         }
         self.replies.push((reply, decision));
     }
@@ -245,6 +271,8 @@ impl EngineTask {
     fn readings(&mut self, samples: &mut Vec<Sample>) {
         if !samples.is_empty() {
             self.group.samples.extend(samples.iter().cloned());
+            self.held_since.get_or_insert_with(Clock::wall);
+            self.read = true;
             self.system(Input::Readings(std::mem::take(samples)));
         }
     }
@@ -262,11 +290,20 @@ impl EngineTask {
         output.reply
     }
 
-    /// Makes the group durable; only then lets anything out.
+    /// Whether the group is to be written now: entries are at once, samples alone may wait a little for more of them.
+    fn is_due(&self) -> bool {
+        let held = |since: Instant| {
+            self.group.samples.len() < SAMPLES_HELD && Clock::wall().duration_since(since) < SAMPLES_HELD_MAX
+        };
+        let something = !self.group.samples.is_empty() || !self.group.forwarded.is_empty();
+        !self.group.entries.is_empty() || (something && !self.held_since.is_some_and(held))
+    }
+
+    /// Makes the group durable; only then lets anything out. Readings are shown before they are in the tail: they are observed,
+    /// not recorded, and no entry cites them yet.
     async fn commit(&mut self) {
-        let something =
-            !self.group.entries.is_empty() || !self.group.samples.is_empty() || !self.group.forwarded.is_empty();
-        if something {
+        let something = std::mem::take(&mut self.read) || !self.group.entries.is_empty();
+        if self.is_due() {
             if let Err(error) = self.store.append(&self.group).await {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -278,6 +315,7 @@ impl EngineTask {
             if !forwarded.is_empty() {
                 self.durable.send_modify(|known| known.extend(forwarded));
             }
+            self.held_since = None;
         }
         let rate = self.engine.rate();
         if rate != self.clock.rate() {

@@ -23,6 +23,7 @@ pub mod progress;
 pub mod quoting;
 pub mod random;
 pub mod reasons;
+mod samples;
 pub mod sealing;
 pub mod server;
 pub mod web;

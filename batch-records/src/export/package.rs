@@ -193,7 +193,9 @@ fn chunk_name(bytes: &[u8]) -> Result<String, ChunkError> {
     let (reference, _) = Chunk::decode(bytes)?;
     let from = reference.from.to_string().replace(':', "");
     let hash: String = reference.hash.to_string().chars().take(16).collect();
-    Ok(format!("{}{}/{}/{from}-{hash}.jsonl", name::SAMPLES, reference.tag.equipment, reference.tag.name))
+    // Form 1 is text; a chunk of form 2 is text in its first line only.
+    let end = if Chunk::is_text(bytes) { "jsonl" } else { "chunk" };
+    Ok(format!("{}{}/{}/{from}-{hash}.{end}", name::SAMPLES, reference.tag.equipment, reference.tag.name))
 }
 
 /// Entries as lines of canonical JSON, by owner and number.

@@ -42,6 +42,7 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("batch.rejected", &[28, 30], ""),
     ("batch.exported", &[31], ""),
     ("samples.sealed", &[17, 30], ""),
+    ("samples.facility_sealed", &[], "no batch occupied the equipment then"),
     ("booking.requested", &[4], ""),
     ("booking.confirmed", &[4], ""),
     ("booking.batch_issued", &[4], ""),

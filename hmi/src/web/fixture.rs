@@ -3,9 +3,11 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     sync::{Arc, Mutex},
 };
 
+use batch_records::export::samples::SamplesForm;
 use mes_core::{
     access::{
         Action, Actor, AuthMethod, Meaning, Policies, Reauth, Rejection, Resource, Scope, Signature, Subject, Who,
@@ -14,7 +16,7 @@ use mes_core::{
     booking::{Asked, Booking, BookingState, BookingWindow, Offer, OfferKind, Quote, Series},
     clock::Timestamp,
     engine::{Act, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
-    historian::{Cause, Quality, Sample, SampleValue},
+    historian::{Cause, Downsampler, Point, Qualities, Quality, Sample, SampleValue, Trend},
     id::*,
     isa88::{Command, RecipeApprovals, RecipeBody, State, load_recipe},
     journal::{Entry, EntryId, Envelope, Event, Hash, Owner, Part, PartName, Purpose, StreamId, StreamKind},
@@ -419,19 +421,27 @@ impl Desk for TestDesk {
         let entries = self.entries.clone();
         Box::pin(async move { Ok(entries) })
     }
-    fn samples(&self, _scope: Scope, tag: TagId, from: Timestamp, _until: Timestamp) -> Answer<'_, Vec<Sample>> {
-        let good = |n: i64| Sample {
-            tag: tag.clone(),
-            value: Some(SampleValue::Real(36.5)),
-            quality: if n == 1 { Quality::bad(Cause::LinkDown) } else { Quality::GOOD },
-            source_time: None,
-            server_time: None,
-            receive_time: from.plus_s(n),
-            seq: n.unsigned_abs(),
-            overflow: false,
-        };
-        let samples = (0..3).map(good).collect();
-        Box::pin(async move { Ok(samples) })
+    fn trend(&self, _scope: Scope, tag: TagId, range: Range<Timestamp>, slices: usize) -> Answer<'_, Trend> {
+        let mut qualities = Qualities::default();
+        let points: Vec<Point> =
+            (0..3).map(|n| Point::of(&sample(&tag, range.start.plus_s(n), n), &mut qualities)).collect();
+        let mut sampler = Downsampler::new(range.start, range.end, slices);
+        sampler.push(&points, &qualities);
+        Box::pin(async move { Ok(sampler.finish(&qualities)) })
+    }
+    fn newest_sample(&self, _scope: Scope, tag: TagId) -> Answer<'_, Option<Sample>> {
+        let newest = sample(&tag, self.now(), 2);
+        Box::pin(async move { Ok(Some(newest)) })
+    }
+    fn export_samples(
+        &self,
+        _scope: Scope,
+        tag: TagId,
+        _range: Range<Timestamp>,
+        form: SamplesForm,
+    ) -> Answer<'_, Download> {
+        let bytes = tag.to_string().into_bytes();
+        Box::pin(async move { Ok(Download { name: "samples".to_owned(), media: form.media(), bytes }) })
     }
     fn quote(&self, _scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>> {
         let short = request.asked.latest.since_ms(request.asked.earliest) < 86_400_000;
@@ -481,5 +491,19 @@ impl Desk for TestDesk {
     }
     fn set_plugged(&self, _equipment: EquipmentId, _plugged: bool) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
+    }
+}
+
+/// Sample `n` of a tag; the second is bad.
+fn sample(tag: &TagId, at: Timestamp, n: i64) -> Sample {
+    Sample {
+        tag: tag.clone(),
+        value: Some(SampleValue::Real(36.5)),
+        quality: if n == 1 { Quality::bad(Cause::LinkDown) } else { Quality::GOOD },
+        source_time: None,
+        server_time: None,
+        receive_time: at,
+        seq: n.unsigned_abs(),
+        overflow: false,
     }
 }

@@ -3,14 +3,15 @@
 //! Pages parse, send and render; whatever decides stands behind [`Desk`]. Nothing here knows HTTP, and nothing here
 //! is implemented: the running system does it in `app.rs`, the page tests over a hand-built [`View`].
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, ops::Range, pin::Pin, sync::Arc};
 
+use batch_records::export::samples::SamplesForm;
 use mes_core::{
     access::{Action, Reauth, Rejection, Scope},
     booking::{Asked, Offer},
     clock::Timestamp,
     engine::{Act, View},
-    historian::Sample,
+    historian::{Sample, Trend},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
     journal::{Entry, EntryId, StreamId},
     quantity::Bilingual,
@@ -120,8 +121,18 @@ pub trait Desk: Send + Sync {
     fn note_logout(&self, scope: Scope, timed_out: bool) -> Answer<'_, ()>;
     /// All entries of a stream in order, as far as they are disclosed to the person.
     fn history(&self, scope: Scope, stream: StreamId) -> Answer<'_, Vec<Entry>>;
-    /// Samples of a tag received in a period, in order.
-    fn samples(&self, scope: Scope, tag: TagId, from: Timestamp, until: Timestamp) -> Answer<'_, Vec<Sample>>;
+    /// The trend of a tag in so many slices; a range that the person may not see does not exist.
+    fn trend(&self, scope: Scope, tag: TagId, range: Range<Timestamp>, slices: usize) -> Answer<'_, Trend>;
+    /// The newest sample of a tag that was kept, also from before a restart, as far as the person may see it.
+    fn newest_sample(&self, scope: Scope, tag: TagId) -> Answer<'_, Option<Sample>>;
+    /// Every sample of a range of a tag as a file.
+    fn export_samples(
+        &self,
+        scope: Scope,
+        tag: TagId,
+        range: Range<Timestamp>,
+        form: SamplesForm,
+    ) -> Answer<'_, Download>;
     /// Asks the scheduler; question and answer are entered. The inner refusal is what the tenant may know of the reason.
     fn quote(&self, scope: Scope, request: QuoteRequest) -> Answer<'_, Result<Vec<Offer>, Bilingual>>;
     /// What came of the newest search for a plan, if it is still for the state in force. Only whoever may adopt sees it.

@@ -100,6 +100,7 @@ impl Books {
                 let until = Arc::make_mut(&mut self.sealed).entry(key).or_insert(sealed.until);
                 *until = sealed.until.max(*until);
             }
+            Event::Samples(SamplesEvent::FacilitySealed { .. }) => {}
         }
     }
 

@@ -2,9 +2,9 @@
 
 use crate::{
     access::{Action, Actor, AuthMethod, Meaning, Rejection, Resource, Scope, Subject, Who, action_of},
-    batch::BatchCommand,
+    batch::{Batch, BatchCommand},
     engine::{Act, Command, Engine, Input, LinkReport, LinkState, Note, WriteOutcome, step::SOFTWARE},
-    historian::SealedSamples,
+    historian::{FacilitySamples, SealedSamples},
     id::{BatchId, PersonId},
     journal::{EntryId, Event, JournalEvent, Owner, SamplesEvent, StreamId, StreamKind},
     tenant::{self, EquipmentEvent, FacilityEvent, PersonEvent, Role},
@@ -309,6 +309,7 @@ impl Engine {
                 Ok(self.enter_person(&person, &PersonEvent::CredentialSet { person: person.clone() }, &who))
             }
             Note::Sealed(sealed) => self.sealed(sealed),
+            Note::FacilitySealed(sealed) => self.facility_sealed(sealed),
             Note::Quoted(quoted) => self.quoted(&quoted),
         }
     }
@@ -353,6 +354,31 @@ impl Engine {
         let event = Event::Samples(SamplesEvent::Sealed { sealed });
         Ok(self.enter(owner, stream, &event, &who).into_iter().collect())
     }
+
+    /// What a batch has occupied is sealed with the batch; only what came after its disposition is the facility's.
+    fn facility_sealed(&mut self, sealed: FacilitySamples) -> Decision {
+        let overlaps = |batch: &Batch| {
+            let ours = batch.issued.equipment.values().any(|unit| unit.id == sealed.equipment);
+            let ended = batch.execution_completed_at.is_some_and(|end| end < sealed.from);
+            ours && batch.disposed_at.is_none() && batch.issued_at < sealed.until && !ended
+        };
+        if self.books.batches.values().any(|batch| overlaps(batch)) || sealed.until <= sealed.from {
+            return Err(Rejection::new(
+                "DI-04",
+                "封印する期間に機器を占有していたバッチがあります。",
+                "A batch occupied the equipment in the period to be sealed.",
+            ));
+        }
+        let stream = facility_samples_stream(&sealed.equipment);
+        let who = self.system("historian");
+        let event = Event::Samples(SamplesEvent::FacilitySealed { sealed });
+        Ok(self.enter(Owner::Facility, stream, &event, &who).into_iter().collect())
+    }
+}
+
+/// The stream of the sealed samples of equipment while no batch occupies it.
+fn facility_samples_stream(equipment: &crate::id::EquipmentId) -> StreamId {
+    StreamId::new(StreamKind::Samples, equipment)
 }
 
 /// The stream of the sealed samples of an occupancy.

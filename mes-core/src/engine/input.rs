@@ -8,7 +8,7 @@ use crate::{
     booking::{AdoptedPlan, Answer, Asked, BookingCommand},
     clock::Timestamp,
     engine::{LinkReport, WriteOutcome},
-    historian::{Sample, SealedSamples},
+    historian::{FacilitySamples, Sample, SealedSamples},
     id::{BatchId, BookingId, ChangeId, PersonId, PlanId, RecipeId},
     isa88::{Approval, RecipeBody},
     journal::{Hash, Purpose},
@@ -185,6 +185,8 @@ pub enum Note {
     },
     /// Samples of an occupancy were sealed.
     Sealed(SealedSamples),
+    /// Samples of equipment that no batch occupied were sealed.
+    FacilitySealed(FacilitySamples),
     /// A person asked for a quote, and the scheduler answered.
     Quoted(Box<Quoted>),
 }

@@ -3,12 +3,13 @@
 //! The root goes into a `samples.sealed` entry, so that raw data are under the same proof as the record. Samples that
 //! arrive after their period was sealed form a supplement, never a rewrite. This file neither stores nor deletes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     chunk::{CHUNK_SAMPLES_MAX, Chunk, ChunkError},
+    chunk_columns::{CHUNK_TEXT_BYTES_MAX, text_bytes},
     sample::Sample,
-    sealed::{ChunkRef, SealedSamples},
+    sealed::{ChunkRef, FacilitySamples, SealedSamples},
 };
 use crate::{
     clock::Timestamp,
@@ -102,24 +103,65 @@ pub struct Period {
 /// When a sample was received outside the period or cannot be encoded.
 pub fn seal(period: Period, samples: Vec<Sample>) -> Result<(SealedSamples, Vec<Chunk>), SealError> {
     let Period { batch, equipment, from, until, supplement } = period;
+    let chunks = chunks_of(from..until, samples)?;
+    let references: Vec<ChunkRef> = chunks.iter().map(|chunk| chunk.reference.clone()).collect();
+    let root = root(&references);
+    Ok((SealedSamples { batch, equipment, from, until, root, chunks: references, supplement }, chunks))
+}
+
+/// Seals samples of equipment that no batch occupied in the period.
+///
+/// # Errors
+/// When a sample was received outside the period or cannot be encoded.
+pub fn seal_free(
+    equipment: EquipmentId,
+    period: Range<Timestamp>,
+    samples: Vec<Sample>,
+    supplement: bool,
+) -> Result<(FacilitySamples, Vec<Chunk>), SealError> {
+    let Range { start: from, end: until } = period;
+    let chunks = chunks_of(from..until, samples)?;
+    let references: Vec<ChunkRef> = chunks.iter().map(|chunk| chunk.reference.clone()).collect();
+    let root = root(&references);
+    Ok((FacilitySamples { equipment, from, until, root, chunks: references, supplement }, chunks))
+}
+
+fn chunks_of(period: Range<Timestamp>, samples: Vec<Sample>) -> Result<Vec<Chunk>, SealError> {
     let mut by_tag: BTreeMap<TagId, Vec<Sample>> = BTreeMap::new();
     for sample in samples {
-        if !(from..until).contains(&sample.receive_time) {
+        if !period.contains(&sample.receive_time) {
+            let Range { start: from, end: until } = period;
             return Err(SealError::Outside { tag: sample.tag, at: sample.receive_time, from, until });
         }
-        by_tag.entry(sample.tag.clone()).or_default().push(sample);
+        match by_tag.get_mut(&sample.tag) {
+            Some(of) => of.push(sample),
+            None => drop(by_tag.insert(sample.tag.clone(), vec![sample])),
+        }
     }
     let mut chunks = Vec::new();
     for (tag, mut samples) in by_tag {
         samples.sort_by_key(|sample| sample.receive_time);
-        for piece in samples.chunks(CHUNK_SAMPLES_MAX) {
+        for piece in pieces(&samples) {
             let chunk = Chunk::encode(&tag, piece);
             chunks.push(chunk.map_err(|cause| SealError::Chunk { tag: tag.clone(), cause: Box::new(cause) })?);
         }
     }
-    let references: Vec<ChunkRef> = chunks.iter().map(|chunk| chunk.reference.clone()).collect();
-    let root = root(&references);
-    Ok((SealedSamples { batch, equipment, from, until, root, chunks: references, supplement }, chunks))
+    Ok(chunks)
+}
+
+/// Samples cut so that each piece fits a chunk: by number and by length of text.
+fn pieces(samples: &[Sample]) -> Vec<&[Sample]> {
+    let (mut pieces, mut start, mut text) = (Vec::new(), 0, 0_usize);
+    for (at, sample) in samples.iter().enumerate() {
+        let more = text_bytes(sample);
+        if at > start && (at - start >= CHUNK_SAMPLES_MAX || text.saturating_add(more) > CHUNK_TEXT_BYTES_MAX) {
+            pieces.extend(samples.get(start..at));
+            (start, text) = (at, 0);
+        }
+        text = text.saturating_add(more);
+    }
+    pieces.extend(samples.get(start..).filter(|rest| !rest.is_empty()));
+    pieces
 }
 
 /// Checks sealed samples against the chunks' bytes, which `find` gives by hash, and returns every sample.
@@ -128,13 +170,33 @@ pub fn seal(period: Period, samples: Vec<Sample>) -> Result<(SealedSamples, Vec<
 /// The first thing that does not hold: a chunk that is missing, was changed, or is not what the entry says.
 pub fn verify<'a>(
     sealed: &SealedSamples,
+    find: impl FnMut(&Hash) -> Option<&'a [u8]>,
+) -> Result<Vec<Sample>, SealError> {
+    verify_chunks(sealed.from..sealed.until, &sealed.root, &sealed.chunks, find)
+}
+
+/// Checks the samples of free equipment as [`verify`] does.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_free<'a>(
+    sealed: &FacilitySamples,
+    find: impl FnMut(&Hash) -> Option<&'a [u8]>,
+) -> Result<Vec<Sample>, SealError> {
+    verify_chunks(sealed.from..sealed.until, &sealed.root, &sealed.chunks, find)
+}
+
+fn verify_chunks<'a>(
+    period: Range<Timestamp>,
+    sealed_root: &Hash,
+    chunks: &[ChunkRef],
     mut find: impl FnMut(&Hash) -> Option<&'a [u8]>,
 ) -> Result<Vec<Sample>, SealError> {
-    if root(&sealed.chunks) != sealed.root {
-        return Err(SealError::Root(sealed.root));
+    if root(chunks) != *sealed_root {
+        return Err(SealError::Root(*sealed_root));
     }
     let mut all = Vec::new();
-    for stated in &sealed.chunks {
+    for stated in chunks {
         let (tag, from) = (stated.tag.clone(), stated.from);
         let bytes = find(&stated.hash);
         let bytes = bytes.ok_or_else(|| SealError::Missing { tag: tag.clone(), from, hash: stated.hash })?;
@@ -146,8 +208,8 @@ pub fn verify<'a>(
         if found != *stated {
             return Err(SealError::Misstated { tag, from });
         }
-        if let Some(out) = samples.iter().find(|s| !(sealed.from..sealed.until).contains(&s.receive_time)) {
-            let (from, until) = (sealed.from, sealed.until);
+        if let Some(out) = samples.iter().find(|s| !period.contains(&s.receive_time)) {
+            let (from, until) = (period.start, period.end);
             return Err(SealError::Outside { tag, at: out.receive_time, from, until });
         }
         all.extend(samples);
@@ -201,6 +263,49 @@ mod tests {
             misstated.chunks[0].count += 1;
             prop_assert!(matches!(verify(&misstated, find(&chunks)), Err(SealError::Misstated { .. })), "found");
         }
+    }
+
+    #[test]
+    fn samples_of_free_equipment_are_under_the_same_proof() {
+        let sample = Sample {
+            tag: "INC-01/co2".parse().unwrap(),
+            value: None,
+            quality: crate::historian::Quality::GOOD,
+            source_time: None,
+            server_time: None,
+            receive_time: period().from,
+            seq: 1,
+            overflow: false,
+        };
+        let (sealed, chunks) =
+            seal_free(period().equipment, period().from..period().until, vec![sample; 3], false).unwrap();
+        assert_eq!(verify_free(&sealed, find(&chunks)).unwrap().len(), 3);
+        let other = FacilitySamples { until: period().from, ..sealed };
+        assert!(matches!(verify_free(&other, find(&chunks)).unwrap_err(), SealError::Outside { .. }));
+    }
+
+    #[test]
+    fn more_samples_than_a_chunk_holds_become_several() {
+        let tag: TagId = "INC-01/co2".parse().unwrap();
+        let sample = |ms| Sample {
+            tag: tag.clone(),
+            value: None,
+            quality: crate::historian::Quality::GOOD,
+            source_time: None,
+            server_time: None,
+            receive_time: period().from.plus_ms(ms),
+            seq: 1,
+            overflow: false,
+        };
+        let many: Vec<Sample> = (0..CHUNK_SAMPLES_MAX as i64 + 1).map(sample).collect();
+        let counts: Vec<usize> = pieces(&many).iter().map(|piece| piece.len()).collect();
+        assert_eq!(counts, [CHUNK_SAMPLES_MAX, 1]);
+        let wordy = Sample {
+            value: Some(crate::historian::SampleValue::Text("x".repeat(CHUNK_TEXT_BYTES_MAX / 2))),
+            ..sample(0)
+        };
+        assert_eq!(pieces(&[wordy.clone(), wordy.clone(), wordy]).iter().map(|p| p.len()).collect::<Vec<_>>(), [2, 1]);
+        assert!(pieces(&[]).is_empty());
     }
 
     #[test]

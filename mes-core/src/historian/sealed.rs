@@ -1,4 +1,5 @@
-//! What a `samples.sealed` entry says: which chunks, of which occupancy and period, under which root.
+//! What the sealing entries say: which chunks, of which occupancy or of which free equipment, and of which period, under which
+//! root.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use crate::{
     journal::Hash,
 };
 
-/// One chunk: the samples of one tag in one period, in canonical bytes (`chunk.rs`).
+/// One chunk: the samples of one tag in one period (`chunk.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkRef {
     /// Tag.
@@ -28,6 +29,23 @@ pub struct ChunkRef {
 pub struct SealedSamples {
     /// Batch whose occupancy it is.
     pub batch: BatchId,
+    /// Equipment.
+    pub equipment: EquipmentId,
+    /// Period start, inclusive.
+    pub from: Timestamp,
+    /// Period end, exclusive.
+    pub until: Timestamp,
+    /// RFC 6962 Merkle root over the chunks in this order (leaf data: the chunk hash's 32 bytes).
+    pub root: Hash,
+    /// The chunks, by tag, then time.
+    pub chunks: Vec<ChunkRef>,
+    /// Late samples of a period that was sealed before.
+    pub supplement: bool,
+}
+
+/// The samples of equipment in a period in which no batch occupied it, sealed for the facility.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FacilitySamples {
     /// Equipment.
     pub equipment: EquipmentId,
     /// Period start, inclusive.

@@ -13,7 +13,7 @@ use crate::{
     batch::BatchEvent,
     booking::{BookingEvent, PlanEvent},
     clock::Timestamp,
-    historian::SealedSamples,
+    historian::{FacilitySamples, SealedSamples},
     isa88::RecipeEvent,
     journal::{Entry, Hash, PartName, Purpose, UpcastError, Upcasts},
     tenant::{EquipmentEvent, FacilityEvent, PersonEvent},
@@ -60,6 +60,12 @@ pub enum SamplesEvent {
     Sealed {
         /// What was sealed.
         sealed: SealedSamples,
+    },
+    /// The samples of equipment and a period in which no batch occupied it were sealed.
+    #[serde(rename = "samples.facility_sealed")]
+    FacilitySealed {
+        /// What was sealed.
+        sealed: FacilitySamples,
     },
 }
 

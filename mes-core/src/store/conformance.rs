@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{
     CheckpointRecord, CredentialStore, Group, Issuer, PAGE_ROWS_MAX, PasswordCheck, SNAPSHOTS_KEPT, Snapshot, Store,
-    StoreError, WRONG_TRIES_MAX, check_password, checkpoint_tree, consistency, inclusion, log_head, make_checkpoint,
-    rebuild, samples_between, set_password,
+    StoreError, WRONG_TRIES_MAX, check_password, checkpoint_tree, consistency, due, inclusion, log_head,
+    make_checkpoint, rebuild, samples_between, set_password, trend,
 };
 use crate::{
     clock::Timestamp,
@@ -184,13 +184,13 @@ async fn checkpoints<S: Store>(store: &S, sequencer: &mut Sequencer) {
 
 async fn what_does_not_follow_is_refused<S: Store>(store: &S) {
     let before = store.extent().await.unwrap();
-    let tail = store.tail_tags().await.unwrap();
+    let tail = store.tail_extents().await.unwrap();
     let stranger = Sequencer::default().number(draft(0), &mut Salts::new([1; 32])).unwrap();
     let group = Group { entries: vec![stranger], samples: vec![sample(0, 1)], ..Group::default() };
     let refused = store.append(&group).await.unwrap_err();
     assert!(matches!(refused, StoreError::Query { step: "writing an entry", .. }), "{refused:?}");
     assert_eq!(store.extent().await.unwrap(), before);
-    assert_eq!(store.tail_tags().await.unwrap(), tail, "a group is written whole or not at all");
+    assert_eq!(store.tail_extents().await.unwrap(), tail, "a group is written whole or not at all");
 }
 
 async fn snapshots<S: Store>(store: &S) {
@@ -210,13 +210,16 @@ async fn snapshots<S: Store>(store: &S) {
 async fn samples<S: Store>(store: &S) {
     let tag = sample(0, 1).tag;
     let arrived: Vec<Sample> = (0..100).map(|n| sample(n, n.unsigned_abs() + 1)).collect();
-    store.append(&Group { samples: arrived.clone(), ..Group::default() }).await.unwrap();
-    let extent = &store.tail_tags().await.unwrap()[0];
-    assert_eq!((&extent.tag, extent.from, extent.until, extent.count), (&tag, at(0), at(99), 100));
+    for second in arrived.chunks(3) {
+        store.append(&Group { samples: second.to_vec(), ..Group::default() }).await.unwrap();
+    }
+    let extent = &store.tail_extents().await.unwrap()[0];
+    assert_eq!((&extent.equipment, extent.from, extent.until, extent.count), (&tag.equipment, at(0), at(99), 100));
     assert_eq!(samples_between(store, &tag, at(0), at(100)).await.unwrap(), arrived);
+    assert_eq!(store.newest(&tag).await.unwrap().as_ref(), arrived.last());
 
-    let first_half = store.tail(&tag, at(0), at(50)).await.unwrap();
-    assert_eq!(first_half.len(), 50);
+    let first_half = due(store, &tag.equipment, &(at(0)..at(50))).await.unwrap();
+    assert_eq!((first_half.samples.as_slice(), first_half.unsealed.as_slice()), (&arrived[..50], &arrived[50..51]));
     let period = seal::Period {
         batch: "B-1".parse().unwrap(),
         equipment: "INC-01".parse().unwrap(),
@@ -224,25 +227,63 @@ async fn samples<S: Store>(store: &S) {
         until: at(50),
         supplement: false,
     };
-    let sealed_arrivals: Vec<u64> = first_half.iter().map(|unsealed| unsealed.arrival).collect();
-    let (sealed, chunks) =
-        seal::seal(period, first_half.into_iter().map(|unsealed| unsealed.sample).collect()).unwrap();
+    let (sealed, chunks) = seal::seal(period, first_half.samples).unwrap();
+    let (sealed_arrivals, unsealed) = (first_half.arrivals, first_half.unsealed);
     let early = Group { sealed_arrivals: sealed_arrivals.clone(), ..Group::default() };
     let refused = store.append(&early).await.unwrap_err();
     assert!(matches!(refused, StoreError::Query { step: "writing sealed samples", .. }), "no sample leaves unsealed");
-    for _ in 0..2 {
-        let group = Group { chunks: chunks.clone(), sealed_arrivals: sealed_arrivals.clone(), ..Group::default() };
-        store.append(&group).await.unwrap();
-    }
-    assert_eq!(store.tail_tags().await.unwrap()[0].count, 50);
-    assert_eq!(store.chunks(&tag, at(0), at(50)).await.unwrap(), sealed.chunks);
-    assert_eq!(store.chunks(&tag, at(49), at(60)).await.unwrap(), sealed.chunks);
+    let group = || Group { chunks: chunks.clone(), sealed_arrivals: sealed_arrivals.clone(), ..Group::default() };
+    let forgetful = store.append(&group()).await.unwrap_err();
+    assert!(matches!(forgetful, StoreError::Leaving { leaving: 51, held: 50 }), "{forgetful}");
+    store.append(&Group { unsealed, ..group() }).await.unwrap();
+    store.append(&group()).await.unwrap();
+    assert_eq!(store.tail_extents().await.unwrap()[0].count, 50);
+    assert_eq!(store.chunks(&tag, at(0), at(50)).await.unwrap(), chunks);
+    assert_eq!(store.chunks(&tag, at(49), at(60)).await.unwrap(), chunks);
     assert!(store.chunks(&tag, at(50), at(60)).await.unwrap().is_empty());
     let bytes = store.chunk(&sealed.chunks[0].hash).await.unwrap().unwrap();
     assert_eq!(seal::verify(&sealed, |_| Some(&bytes)).unwrap(), arrived[..50]);
     assert_eq!(store.chunk(&sealed.root).await.unwrap(), None);
     assert_eq!(samples_between(store, &tag, at(0), at(100)).await.unwrap(), arrived);
     assert_eq!(samples_between(store, &tag, at(40), at(60)).await.unwrap(), arrived[40..60]);
+    late_samples(store, &arrived).await;
+}
+
+/// Samples that come after their period was sealed: a supplement, and seen in their place everywhere.
+async fn late_samples<S: Store>(store: &S, arrived: &[Sample]) {
+    let tag = sample(0, 1).tag;
+    let seen = || trend(store, &tag, at(0)..at(200), 50);
+    let before = seen().await.unwrap();
+    assert_eq!((before.samples, before.gaps.len(), before.buckets.len()), (100, 0, 25));
+    let late: Vec<Sample> =
+        [20, 30].map(|s| Sample { receive_time: at(s).plus_ms(500), seq: 900, ..sample(s, 1) }).into();
+    store.append(&Group { samples: late.clone(), ..Group::default() }).await.unwrap();
+    let mut all = [arrived, late.as_slice()].concat();
+    all.sort_by_key(|sample| (sample.receive_time, sample.seq));
+    for sealed in [false, true] {
+        if sealed {
+            let due = due(store, &tag.equipment, &(at(0)..at(50))).await.unwrap();
+            assert_eq!(due.samples, late);
+            let (equipment, period) = (tag.equipment.clone(), at(0)..at(50));
+            let (free, chunks) = seal::seal_free(equipment, period, due.samples, true).unwrap();
+            let (sealed_arrivals, unsealed) = (due.arrivals, due.unsealed);
+            store.append(&Group { chunks, sealed_arrivals, unsealed, ..Group::default() }).await.unwrap();
+            assert_eq!(store.chunks(&tag, at(0), at(100)).await.unwrap()[1].reference, free.chunks[0]);
+        }
+        assert_eq!(samples_between(store, &tag, at(0), at(100)).await.unwrap(), all);
+        let after = seen().await.unwrap();
+        assert_eq!((after.samples, after.buckets.len()), (102, 25));
+        let within: u32 = after.buckets.iter().map(|bucket| bucket.gaps_within).sum();
+        assert_eq!(
+            (after.gaps.len(), within),
+            (2, 4),
+            "a number out of line is a loss before it and a new start after it"
+        );
+        assert_eq!(store.newest(&tag).await.unwrap().as_ref(), arrived.last());
+    }
+    let nothing: crate::id::TagId = "INC-77/none".parse().unwrap();
+    assert_eq!(store.newest(&nothing).await.unwrap(), None);
+    assert_eq!(trend(store, &nothing, at(0)..at(200), 50).await.unwrap().samples, 0);
 }
 
 async fn credentials<S: CredentialStore>(store: &S) {

@@ -6,8 +6,10 @@
 mod credential;
 mod lock;
 mod prove;
+mod samples;
 mod sqlite;
 mod sqlite_read;
+mod sqlite_samples;
 
 #[cfg(test)]
 mod conformance;
@@ -21,14 +23,15 @@ pub use credential::{
 pub use lock::{LockError, ProcessLock, lock_file};
 pub use prove::{
     Issuer, MadeCheckpoint, check_logs, check_newest_checkpoint, checkpoint_tree, consistency, inclusion, log_head,
-    make_checkpoint, rebuild, samples_between,
+    make_checkpoint, rebuild,
 };
+pub use samples::{Due, due, samples_between, trend};
 pub use sqlite::SqliteStore;
 
 use crate::{
     clock::Timestamp,
-    historian::{Chunk, ChunkError, ChunkRef, Sample},
-    id::TagId,
+    historian::{Chunk, ChunkError, Sample, tail::TailRow},
+    id::{EquipmentId, TagId},
     journal::{
         CheckpointError, Entry, Hash, HeadError, Numbered, Owner, SequenceError, StreamId,
         merkle::{NodeId, ProofError},
@@ -47,12 +50,14 @@ pub struct Group {
     pub entries: Vec<Numbered>,
     /// Samples that arrived with them: written before any entry that cites them can be seen.
     pub samples: Vec<Sample>,
-    /// Chunks that a `samples.sealed` entry of this group names.
+    /// Chunks that a sealing entry of this group names.
     pub chunks: Vec<Chunk>,
-    /// Arrival numbers of the tail's samples that those chunks hold now; they leave the tail.
+    /// Arrival numbers of the tail's rows whose samples those chunks hold now; the rows leave the tail.
     pub sealed_arrivals: Vec<u64>,
     /// Up to where this group makes the gateway's queues durable, by the queue's name.
     pub forwarded: BTreeMap<String, u64>,
+    /// Samples of those rows that no chunk holds; they go back into the tail.
+    pub unsealed: Vec<Sample>,
 }
 
 /// An entry with its place in the total order.
@@ -88,20 +93,20 @@ pub struct Snapshot {
     pub body: Vec<u8>,
 }
 
-/// A sample in the unsealed tail.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TailSample {
+/// A row of the unsealed tail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TailStored {
     /// Number in the order of arrival.
     pub arrival: u64,
-    /// The sample.
-    pub sample: Sample,
+    /// The row.
+    pub row: TailRow,
 }
 
-/// What the unsealed tail holds of one tag.
+/// What the unsealed tail holds of one piece of equipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TailExtent {
-    /// Tag.
-    pub tag: TagId,
+    /// Equipment.
+    pub equipment: EquipmentId,
     /// Receive time of the first sample.
     pub from: Timestamp,
     /// Receive time of the last sample.
@@ -183,6 +188,14 @@ pub enum StoreError {
     /// The checkpoint cannot be signed.
     #[error("cannot sign the checkpoint")]
     Checkpoint(#[source] Box<CheckpointError>),
+    /// More samples would leave the tail than chunks hold.
+    #[error("{leaving} samples would leave the tail, and the chunks hold {held}")]
+    Leaving {
+        /// Samples of the rows that would leave.
+        leaving: u64,
+        /// Samples that chunks hold or that go back.
+        held: u64,
+    },
     /// The journal does not follow on itself.
     #[error("the journal was changed: entry at position {position} does not follow on the one before")]
     Journal {
@@ -250,23 +263,26 @@ pub trait Store: Send + Sync {
     fn put_snapshot(&self, snapshot: &Snapshot) -> impl Future<Output = Result<(), StoreError>> + Send;
     /// The newest snapshot of a form.
     fn newest_snapshot(&self, form: &str) -> impl Future<Output = Result<Option<Snapshot>, StoreError>> + Send;
-    /// Unsealed samples of a tag received from `from` (inclusive) to `until` (exclusive), by receive time. Not paged:
-    /// the period bounds it.
+    /// Rows of the tail of some equipment that reach into the time from `from` (inclusive) to `until` (exclusive), in the order of
+    /// arrival. Not paged: the period bounds it.
     fn tail(
         &self,
-        tag: &TagId,
+        equipment: &EquipmentId,
         from: Timestamp,
         until: Timestamp,
-    ) -> impl Future<Output = Result<Vec<TailSample>, StoreError>> + Send;
-    /// What the tail holds, by tag. Not paged: there is one row for each tag.
-    fn tail_tags(&self) -> impl Future<Output = Result<Vec<TailExtent>, StoreError>> + Send;
-    /// Sealed chunks of a tag with samples received from `from` (inclusive) to `until` (exclusive), by time.
+    ) -> impl Future<Output = Result<Vec<TailStored>, StoreError>> + Send;
+    /// What the tail holds, by equipment. Not paged: there is one row for each piece of equipment.
+    fn tail_extents(&self) -> impl Future<Output = Result<Vec<TailExtent>, StoreError>> + Send;
+    /// Sealed chunks of a tag that reach into the time from `from` (inclusive) to `until` (exclusive), by the time of their first
+    /// sample. Not paged: the period bounds it.
     fn chunks(
         &self,
         tag: &TagId,
         from: Timestamp,
         until: Timestamp,
-    ) -> impl Future<Output = Result<Vec<ChunkRef>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Chunk>, StoreError>> + Send;
+    /// The newest sample of a tag, sealed or not; its quality says how it was received, not whether it still holds.
+    fn newest(&self, tag: &TagId) -> impl Future<Output = Result<Option<Sample>, StoreError>> + Send;
     /// The bytes of a sealed chunk.
     fn chunk(&self, hash: &Hash) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
     /// Up to where the gateway's queues are durable, by the queue's name.

@@ -1,12 +1,10 @@
-//! What is built on any store: replay, heads and proofs, checkpoints, and the samples of a period wherever they lie.
+//! What is built on any store: replay, heads and proofs, checkpoints. Samples are in `samples.rs`.
 
 use std::collections::BTreeMap;
 
 use super::{CheckpointRecord, PAGE_ROWS_MAX, Store, StoreError, StoredEntry};
 use crate::{
     clock::Timestamp,
-    historian::{Chunk, Sample},
-    id::TagId,
     journal::{
         Checkpoint, FacilityKey, FacilityPublicKey, FacilityTree, Hash, LogHead, Owner, Purpose, Sequencer, SignedNote,
         merkle::{self, NodeId, ProofError},
@@ -181,36 +179,4 @@ async fn tree_at<S: Store>(store: &S, position: u64, seed: [u8; 32]) -> Result<F
         heads.insert(owner, head);
     }
     FacilityTree::new(&heads, seed).map_err(|cause| StoreError::Heads(Box::new(cause)))
-}
-
-/// All samples of a tag received from `from` (inclusive) to `until` (exclusive), sealed or not, by receive time and
-/// number, each once: a shared instrument's sample may lie in the chunks of two occupancies.
-///
-/// # Errors
-/// When the store fails, or a sealed chunk is not what it was.
-pub async fn samples_between<S: Store>(
-    store: &S,
-    tag: &TagId,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<Sample>, StoreError> {
-    // The tail is read first: a sample sealed in between is then seen twice rather than not at all.
-    let tail = store.tail(tag, from, until).await?;
-    let mut samples = Vec::new();
-    for reference in store.chunks(tag, from, until).await? {
-        let hash = reference.hash;
-        let gone = || StoreError::Unreadable { what: format!("the chunk {hash}"), cause: "it is missing".into() };
-        let bytes = store.chunk(&hash).await?.ok_or_else(gone)?;
-        let (found, read) =
-            Chunk::decode(&bytes).map_err(|cause| StoreError::Chunk { hash, cause: Box::new(cause) })?;
-        if found != reference {
-            let what = format!("the chunk {hash}");
-            return Err(StoreError::Unreadable { what, cause: "it is not what was sealed".into() });
-        }
-        samples.extend(read.into_iter().filter(|sample| (from..until).contains(&sample.receive_time)));
-    }
-    samples.extend(tail.into_iter().map(|unsealed| unsealed.sample));
-    samples.sort_by_key(|sample| (sample.receive_time, sample.seq));
-    samples.dedup();
-    Ok(samples)
 }

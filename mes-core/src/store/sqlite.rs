@@ -1,7 +1,8 @@
 //! The store in one SQLite file: opening it, and writing.
 //!
 //! Write-ahead log, `synchronous=FULL`: what `append` has returned survives the loss of power. One connection writes,
-//! a few read. Reading is in `sqlite_read.rs`, what is written for ever in `migrations/sqlite`.
+//! a few read. Reading is in `sqlite_read.rs`, samples are in `sqlite_samples.rs`, what is
+//! written for ever in `migrations/sqlite`.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -13,12 +14,12 @@ use sqlx::{
 
 use super::{
     CheckpointRecord, Group, PAGE_ROWS_MAX, ProcessLock, SNAPSHOTS_KEPT, Snapshot, Store, StoreError, StoredEntry,
-    TailExtent, TailSample, sqlite_read,
+    TailExtent, TailStored, sqlite_read, sqlite_samples,
 };
 use crate::{
     clock::Timestamp,
-    historian::{Chunk, ChunkRef, Sample},
-    id::TagId,
+    historian::{Chunk, Sample},
+    id::{EquipmentId, TagId},
     journal::{
         Hash, Numbered, Owner, Part, PartName, StreamId,
         encode::{EncodeError, canonical},
@@ -145,49 +146,6 @@ fn unreadable(what: &str, cause: EncodeError) -> StoreError {
     StoreError::Unreadable { what: what.to_owned(), cause: Box::new(cause) }
 }
 
-async fn write_samples(tx: &mut Transaction<'_, Sqlite>, samples: &[Sample]) -> Result<(), StoreError> {
-    for sample in samples {
-        let text = serde_json::to_string(sample);
-        let text = text.map_err(|cause| unreadable("a new sample", EncodeError::Json(cause)))?;
-        sqlx::query("INSERT INTO sample_tail (tag, receive_ms, sample) VALUES ($1, $2, $3)")
-            .bind(sample.tag.to_string())
-            .bind(sample.receive_time.as_ms())
-            .bind(text)
-            .execute(&mut **tx)
-            .await
-            .map_err(query_error("writing samples"))?;
-    }
-    Ok(())
-}
-
-async fn write_chunks(tx: &mut Transaction<'_, Sqlite>, chunks: &[Chunk], arrivals: &[u64]) -> Result<(), StoreError> {
-    let failed = query_error("writing sealed samples");
-    for Chunk { reference, bytes } in chunks {
-        // Two occupancies may seal the very same samples of a shared instrument: one chunk, named by its hash.
-        sqlx::query(
-            "INSERT INTO sample_chunk (hash, tag, from_ms, until_ms, count, bytes) SELECT $1, $2, $3, $4, $5, $6 \
-             WHERE NOT EXISTS (SELECT 1 FROM sample_chunk WHERE hash = $1)",
-        )
-        .bind(reference.hash.0.as_slice())
-        .bind(reference.tag.to_string())
-        .bind(reference.from.as_ms())
-        .bind(reference.until.as_ms())
-        .bind(number(reference.count)?)
-        .bind(bytes.as_slice())
-        .execute(&mut **tx)
-        .await
-        .map_err(&failed)?;
-    }
-    for arrival in arrivals {
-        sqlx::query("DELETE FROM sample_tail WHERE arrival = $1")
-            .bind(number(*arrival)?)
-            .execute(&mut **tx)
-            .await
-            .map_err(&failed)?;
-    }
-    Ok(())
-}
-
 async fn write_forwarded(
     tx: &mut Transaction<'_, Sqlite>,
     forwarded: &BTreeMap<String, u64>,
@@ -213,13 +171,13 @@ impl Store for SqliteStore {
             .fetch_one(&mut *tx)
             .await
             .map_err(query_error("finding the newest entry"))?;
-        write_samples(&mut tx, &group.samples).await?;
+        sqlite_samples::write_tail(&mut tx, &group.samples).await?;
         let mut position = last;
         for numbered in &group.entries {
             position = position.saturating_add(1);
             write_entry(&mut tx, position, numbered).await?;
         }
-        write_chunks(&mut tx, &group.chunks, &group.sealed_arrivals).await?;
+        sqlite_samples::write_sealed(&mut tx, group).await?;
         write_forwarded(&mut tx, &group.forwarded).await?;
         tx.commit().await.map_err(query_error("committing a group"))?;
         Ok(position.unsigned_abs())
@@ -301,24 +259,33 @@ impl Store for SqliteStore {
         sqlite_read::newest_snapshot(&self.readers, form).await
     }
 
-    async fn tail(&self, tag: &TagId, from: Timestamp, until: Timestamp) -> Result<Vec<TailSample>, StoreError> {
-        sqlite_read::tail(&self.readers, tag, from, until).await
+    async fn tail(
+        &self,
+        equipment: &EquipmentId,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<TailStored>, StoreError> {
+        sqlite_samples::tail(&self.readers, equipment, from, until).await
     }
 
     async fn forwarded(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         sqlite_read::forwarded(&self.readers).await
     }
 
-    async fn tail_tags(&self) -> Result<Vec<TailExtent>, StoreError> {
-        sqlite_read::tail_tags(&self.readers).await
+    async fn tail_extents(&self) -> Result<Vec<TailExtent>, StoreError> {
+        sqlite_samples::tail_extents(&self.readers).await
     }
 
-    async fn chunks(&self, tag: &TagId, from: Timestamp, until: Timestamp) -> Result<Vec<ChunkRef>, StoreError> {
-        sqlite_read::chunks(&self.readers, tag, from, until).await
+    async fn chunks(&self, tag: &TagId, from: Timestamp, until: Timestamp) -> Result<Vec<Chunk>, StoreError> {
+        sqlite_samples::chunks(&self.readers, tag, from, until).await
+    }
+
+    async fn newest(&self, tag: &TagId) -> Result<Option<Sample>, StoreError> {
+        sqlite_samples::newest(&self.readers, tag).await
     }
 
     async fn chunk(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        sqlite_read::chunk(&self.readers, hash).await
+        sqlite_samples::chunk(&self.readers, hash).await
     }
 
     async fn close(&self) {
@@ -401,7 +368,7 @@ mod tests {
             "UPDATE sample_chunk SET count = 9",
             "DELETE FROM sample_chunk",
             "INSERT OR REPLACE INTO sample_chunk SELECT hash, tag, from_ms, until_ms, 9, bytes FROM sample_chunk",
-            "UPDATE sample_tail SET sample = ''",
+            "UPDATE sample_tail SET count = 9",
             "DELETE FROM sample_tail",
         ];
         for attempt in attempts {
@@ -420,7 +387,7 @@ mod tests {
         drop(store);
         let store = SqliteStore::open(&folder.path().join("mes.db")).await.unwrap();
         assert_eq!(store.entries(0, 10).await.unwrap(), before);
-        assert_eq!(store.tail_tags().await.unwrap()[0].count, 1);
+        assert_eq!(store.tail_extents().await.unwrap()[0].count, 1);
     }
 
     #[tokio::test]
@@ -429,7 +396,10 @@ mod tests {
         let path = folder.path().join("mes.db");
         let second = SqliteStore::open(&path).await.unwrap_err();
         assert!(matches!(second, StoreError::Lock(LockError::Held { .. })), "{second}");
-        sqlx::query("UPDATE _sqlx_migrations SET version = 9001").execute(&store.writer).await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = 9001 WHERE version = 2")
+            .execute(&store.writer)
+            .await
+            .unwrap();
         store.close().await;
         drop(store);
         let newer = SqliteStore::open(&path).await.unwrap_err().to_string();

@@ -1,24 +1,19 @@
-//! Reading from the SQLite file. Every row is read back into its type here, or named as unreadable.
+//! Reading the journal from the SQLite file. Every row is read back into its type here, or named as unreadable.
 
 use std::collections::BTreeMap;
 
 use sqlx::SqlitePool;
 
 use super::{
-    CheckpointRecord, Snapshot, StoreError, StoredEntry, TailExtent, TailSample,
+    CheckpointRecord, Snapshot, StoreError, StoredEntry,
     sqlite::{PART_NAMES, number, query_error},
 };
-use crate::{
-    clock::Timestamp,
-    historian::ChunkRef,
-    id::TagId,
-    journal::{Entry, Hash, Owner, Part, StreamId, merkle::NodeId},
-};
+use crate::journal::{Entry, Hash, Owner, Part, StreamId, merkle::NodeId};
 
 /// One part of one entry as the database gives it; an entry without parts gives one row without part.
 type EntryRow = (i64, Vec<u8>, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
 
-fn unreadable<E: std::error::Error + Send + Sync + 'static>(
+pub(super) fn unreadable<E: std::error::Error + Send + Sync + 'static>(
     what: impl FnOnce() -> String,
 ) -> impl FnOnce(E) -> StoreError {
     |cause| StoreError::Unreadable { what: what(), cause: Box::new(cause) }
@@ -28,7 +23,7 @@ fn unreadable<E: std::error::Error + Send + Sync + 'static>(
 #[error("{0}")]
 struct Wrong(&'static str);
 
-fn hash(bytes: &[u8], what: &'static str) -> Result<Hash, StoreError> {
+pub(super) fn hash(bytes: &[u8], what: &'static str) -> Result<Hash, StoreError> {
     let wrong = unreadable(|| what.to_owned());
     bytes.try_into().map(Hash).map_err(|_| Wrong("a hash has 32 bytes")).map_err(wrong)
 }
@@ -201,76 +196,6 @@ pub(super) async fn newest_snapshot(pool: &SqlitePool, form: &str) -> Result<Opt
             .await
             .map_err(query_error("reading the newest snapshot"))?;
     Ok(row.map(|(form, position, body)| Snapshot { form, position: position.unsigned_abs(), body }))
-}
-
-pub(super) async fn tail(
-    pool: &SqlitePool,
-    tag: &TagId,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<TailSample>, StoreError> {
-    let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT arrival, sample FROM sample_tail \
-         WHERE tag = $1 AND receive_ms >= $2 AND receive_ms < $3 ORDER BY receive_ms, arrival",
-    )
-    .bind(tag.to_string())
-    .bind(from.as_ms())
-    .bind(until.as_ms())
-    .fetch_all(pool)
-    .await
-    .map_err(query_error("reading unsealed samples"))?;
-    let read = rows.into_iter().map(|(arrival, text)| {
-        let sample = serde_json::from_str(&text);
-        let sample = sample.map_err(unreadable(|| format!("sample {arrival} of the tail")))?;
-        Ok(TailSample { arrival: arrival.unsigned_abs(), sample })
-    });
-    read.collect()
-}
-
-pub(super) async fn tail_tags(pool: &SqlitePool) -> Result<Vec<TailExtent>, StoreError> {
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT tag, min(receive_ms), max(receive_ms), count(*) FROM sample_tail GROUP BY tag ORDER BY tag",
-    )
-    .fetch_all(pool)
-    .await
-    .map_err(query_error("reading the extent of the tail"))?;
-    let read = rows.into_iter().map(|(tag, from, until, count)| {
-        let (from, until, count) = (Timestamp::from_ms(from), Timestamp::from_ms(until), count.unsigned_abs());
-        let tag = tag.parse().map_err(unreadable(|| format!("the tag {tag} of the tail")))?;
-        Ok(TailExtent { tag, from, until, count })
-    });
-    read.collect()
-}
-
-pub(super) async fn chunks(
-    pool: &SqlitePool,
-    tag: &TagId,
-    from: Timestamp,
-    until: Timestamp,
-) -> Result<Vec<ChunkRef>, StoreError> {
-    let rows: Vec<(Vec<u8>, i64, i64, i64)> = sqlx::query_as(
-        "SELECT hash, from_ms, until_ms, count FROM sample_chunk \
-         WHERE tag = $1 AND from_ms < $3 AND until_ms >= $2 ORDER BY from_ms, until_ms, hash",
-    )
-    .bind(tag.to_string())
-    .bind(from.as_ms())
-    .bind(until.as_ms())
-    .fetch_all(pool)
-    .await
-    .map_err(query_error("reading sealed chunks"))?;
-    let read = rows.into_iter().map(|(bytes, from, until, count)| {
-        let (from, until, count) = (Timestamp::from_ms(from), Timestamp::from_ms(until), count.unsigned_abs());
-        Ok(ChunkRef { tag: tag.clone(), from, until, count, hash: hash(&bytes, "the hash of a chunk")? })
-    });
-    read.collect()
-}
-
-pub(super) async fn chunk(pool: &SqlitePool, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-    sqlx::query_scalar("SELECT bytes FROM sample_chunk WHERE hash = $1")
-        .bind(hash.0.as_slice())
-        .fetch_optional(pool)
-        .await
-        .map_err(query_error("reading a sealed chunk"))
 }
 
 pub(super) async fn forwarded(pool: &SqlitePool) -> Result<BTreeMap<String, u64>, StoreError> {

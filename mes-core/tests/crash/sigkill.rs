@@ -133,7 +133,7 @@ fn di_08_every_acknowledged_group_survives_sigkill_and_no_group_is_torn() {
                 let found: Vec<_> = groups.iter().filter(|(group, _)| *group == whole).collect();
                 assert_eq!(found.len() as u64, found[0].1, "group {whole} is whole");
             }
-            assert_eq!(store.tail_tags().await.unwrap()[0].count, last, "each group's sample came with it");
+            assert_eq!(store.tail_extents().await.unwrap()[0].count, last, "each group's sample came with it");
             store.close().await;
         });
     }

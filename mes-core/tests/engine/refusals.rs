@@ -3,10 +3,11 @@
 use mes_core::{
     access::{AuthMethod, Reauth},
     batch::BatchCommand,
+    clock::Timestamp,
     engine::{Command, Engine, Input, Note},
-    historian::Quality,
+    historian::{FacilitySamples, Quality},
     id::BatchId,
-    journal::{Event, Purpose, Salts},
+    journal::{Event, Hash, Owner, Purpose, Salts},
     quantity::Language,
     tenant::PersonEvent,
 };
@@ -126,4 +127,24 @@ fn a_journal_is_opened_first_and_once_and_a_production_journal_runs_in_real_time
     demo.act("kobayashi", Command::SetRate { rate: 3_600 }).unwrap();
     assert_eq!(demo.engine.rate(), 3_600);
     assert_eq!(demo.engine.books().batches.get(&id::<BatchId>("B-1")), None);
+}
+
+#[test]
+fn di_04_what_a_batch_occupies_is_never_sealed_as_free() {
+    let mut bench = Bench::expanding();
+    let issued = bench.now;
+    let free = |equipment: &str, from: Timestamp, until: Timestamp| {
+        let (equipment, chunks) = (id(equipment), Vec::new());
+        let sealed = FacilitySamples { equipment, from, until, root: Hash([3; 32]), chunks, supplement: false };
+        Input::Note(Note::FacilitySealed(sealed))
+    };
+    let later = issued.plus_s(3600);
+    assert_eq!(bench.input(free("BR-01", issued, later)).unwrap_err().rule, "DI-04");
+    assert_eq!(bench.input(free("FREE-01", later, issued)).unwrap_err().rule, "DI-04", "a period ends after it begins");
+    let long_before = issued.plus_s(-30 * 86_400);
+    for (equipment, from, until) in [("BR-01", long_before, long_before.plus_s(60)), ("FREE-01", issued, later)] {
+        bench.input(free(equipment, from, until)).unwrap();
+        let envelope = &bench.entries().last().unwrap().envelope;
+        assert_eq!((&envelope.owner, envelope.stream.to_string()), (&Owner::Facility, format!("samples:{equipment}")));
+    }
 }

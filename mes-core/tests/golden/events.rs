@@ -107,6 +107,16 @@ fn window() -> Value {
 
 /// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let sealed = json!({
+        "equipment": "INC-01", "from": at(0), "until": at(59), "root": ZERO,
+        "chunks": [{"tag": "INC-01/temperature", "from": at(0), "until": at(1), "count": 2, "hash": ZERO}],
+        "supplement": true
+    });
+    vec![("samples:INC-01", json!({"type": "samples.facility_sealed", "sealed": sealed}))]
+}
+
+/// The same for the third golden journal.
+pub(crate) fn third() -> Vec<(&'static str, Value)> {
     let template = DeviceTemplate::read(
         "name: probe\nversion: 2\nsummary: pH\nprotocol: opc_ua\ntags:\n  - { name: ph, unit: \"[pH]\", access: read, range: [0, 14] }\n",
     );

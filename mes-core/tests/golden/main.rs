@@ -1,5 +1,7 @@
-//! The golden journals: what every version of this software must be able to read.
+//! The golden journals and chunks: what every version of this software must be able to read.
 
+#[cfg(test)]
+mod chunks;
 #[cfg(test)]
 mod events;
 #[cfg(test)]

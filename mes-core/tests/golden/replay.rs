@@ -117,12 +117,13 @@ fn write_the_next_golden_journal() {
     let events = match number {
         1 => crate::events::first(),
         2 => crate::events::second(),
+        3 => crate::events::third(),
         _ => crate::events::newest(),
     };
     for (second, (stream, value)) in (0..).zip(events) {
         let parts = crate::events::event(value).to_parts().unwrap();
-        let owner =
-            if stream.starts_with("batch") || stream.starts_with("samples") { "tenant:TEN-A" } else { "facility" };
+        let of_batch = stream.starts_with("batch") || stream.starts_with("samples:MSC");
+        let owner = if of_batch { "tenant:TEN-A" } else { "facility" };
         let who = json!({
             "actor": {"person": {"id": "sato", "name": "佐藤 花子 (Sato Hanako)", "role": "OP"}}, "terminal": "T-1",
             "suite": "SU-1", "client": "127.0.0.1", "session": "S-1", "auth": "password", "language": "ja",
