@@ -161,7 +161,8 @@ pub(crate) fn rows(tags: &[Vec<Sample>]) -> Peer {
     let hour: Vec<Vec<&Sample>> = tags.iter().map(|tag| tag.iter().take(3_600).collect()).collect();
     let longest = hour.iter().map(Vec::len).max().unwrap_or_default();
     let at = |second: usize| (0..).zip(&hour).filter_map(|(tag, of)| Some((tag, *of.get(second)?))).collect::<Vec<_>>();
-    let groups: Vec<Vec<(i64, &Sample)>> = (0..longest).map(at).collect();
+    let seconds: Vec<Vec<(i64, &Sample)>> = (0..longest).map(at).collect();
+    let groups: Vec<Vec<(i64, &Sample)>> = seconds.chunks(1_500 / tags.len()).map(<[_]>::concat).collect();
     let hour_count: usize = hour.iter().map(Vec::len).sum();
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(async {
