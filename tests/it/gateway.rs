@@ -89,7 +89,7 @@ fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
         let tags: [TagId; 2] = ["INC-01/temperature".parse().unwrap(), "BR-01/temperature".parse().unwrap()];
         let before = {
             let store = SqliteStore::open(&config.database()).await.unwrap();
-            let newest = store.tail_tags().await.unwrap().iter().map(|tail| tail.until).max().unwrap();
+            let newest = store.tail_extents().await.unwrap().iter().map(|tail| tail.until).max().unwrap();
             store.close().await;
             newest.plus_ms(1)
         };

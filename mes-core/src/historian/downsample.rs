@@ -6,6 +6,8 @@
 //! was not running). Bad values are in no slice's extremes; uncertain ones are, and their span is named. This file
 //! does not read the store.
 
+use std::ops::Range;
+
 use super::sample::{Grade, Quality, Sample, SampleValue};
 use crate::clock::Timestamp;
 
@@ -169,6 +171,8 @@ pub struct Downsampler {
     until: i64,
     slices: usize,
     buckets: Vec<Bucket>,
+    /// The time of the newest bucket.
+    newest: Range<i64>,
     gaps: Vec<Gap>,
     spans: Vec<QualitySpan>,
     samples: u64,
@@ -186,6 +190,7 @@ impl Downsampler {
             until: until.max(from.saturating_add(1)),
             slices: slices.clamp(1, SLICES_MAX),
             buckets: Vec::new(),
+            newest: 0..0,
             gaps: Vec::new(),
             spans: Vec::new(),
             samples: 0,
@@ -237,9 +242,20 @@ impl Downsampler {
         self.put(point, grade);
     }
 
+    /// When a slice begins: the first moment that `slice` counts to it.
+    fn start_of(&self, slice: usize) -> i64 {
+        let whole = i128::from(self.until) - i128::from(self.from);
+        let passed = (whole * slice as i128 + self.slices as i128 - 1) / self.slices as i128;
+        i64::try_from(i128::from(self.from) + passed).unwrap_or(self.until)
+    }
+
     /// The bucket of a moment, which is the last one or a new one.
     fn bucket(&mut self, ms: i64) -> Option<&mut Bucket> {
+        if self.newest.contains(&ms) {
+            return self.buckets.last_mut();
+        }
         let index = self.slice(ms);
+        self.newest = self.start_of(index)..self.start_of(index.saturating_add(1));
         if self.buckets.last().is_none_or(|last| last.index != index) {
             let none = (0, f64::NAN);
             let (first, min, max, last) = (none, none, none, none);

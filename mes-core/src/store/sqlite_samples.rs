@@ -78,21 +78,36 @@ pub(super) async fn write_sealed(tx: &mut Transaction<'_, Sqlite>, group: &Group
         .await
         .map_err(&failed)?;
     }
-    let mut leaving = 0_u64;
-    for arrival in &group.sealed_arrivals {
-        let count: Option<i64> = sqlx::query_scalar("DELETE FROM sample_tail WHERE arrival = $1 RETURNING count")
-            .bind(number(*arrival)?)
-            .fetch_optional(&mut **tx)
-            .await
-            .map_err(&failed)?;
-        leaving = leaving.saturating_add(count.unwrap_or_default().unsigned_abs());
-    }
+    let leaving = take_out(tx, &group.sealed_arrivals).await?;
     let held =
         group.chunks.iter().fold(group.unsealed.len() as u64, |sum, chunk| sum.saturating_add(chunk.reference.count));
     if leaving > held {
         return Err(StoreError::Leaving { leaving, held });
     }
     write_tail(tx, &group.unsealed).await
+}
+
+/// Deletes rows of the tail; gives how many samples they held.
+async fn take_out(tx: &mut Transaction<'_, Sqlite>, arrivals: &[u64]) -> Result<u64, StoreError> {
+    if arrivals.is_empty() {
+        return Ok(0);
+    }
+    let failed = query_error("writing sealed samples");
+    // One list instead of a statement per row.
+    let list = serde_json::to_string(arrivals).map_err(|cause| unwritable(BytesError::Cause(cause)))?;
+    let held: i64 = sqlx::query_scalar(
+        "SELECT coalesce(sum(count), 0) FROM sample_tail WHERE arrival IN (SELECT value FROM json_each($1))",
+    )
+    .bind(list.as_str())
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(&failed)?;
+    sqlx::query("DELETE FROM sample_tail WHERE arrival IN (SELECT value FROM json_each($1))")
+        .bind(list.as_str())
+        .execute(&mut **tx)
+        .await
+        .map_err(&failed)?;
+    Ok(held.unsigned_abs())
 }
 
 type Row = (i64, String, i64, i64, i64, Vec<u8>);
