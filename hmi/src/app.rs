@@ -20,7 +20,8 @@ use tokio::{
 use crate::{
     checkpointing::Checkpointer,
     config::{Config, DriversIn},
-    drivers::Drivers,
+    device_figures::DeviceFigures,
+    drivers::{Drivers, Links},
     engine_task::{self, FieldSide, Writer},
     gateway::{self, Door, DoorError, Inside},
     planner::Planner,
@@ -109,6 +110,10 @@ pub struct App {
     pub planner: Arc<Planner>,
     tasks: Vec<JoinHandle<()>>,
     writer_task: JoinHandle<()>,
+    /// What was counted on the links.
+    pub figures: DeviceFigures,
+    /// The running links.
+    pub links: watch::Receiver<Arc<Links>>,
     drivers: Arc<Mutex<Drivers>>,
     gateway: Option<Inside>,
 }
@@ -127,10 +132,11 @@ impl App {
         let engine = replay(&store, Arc::clone(&policies), Salts::new(salt_seed)).await?;
         check_newest_checkpoint(store.as_ref(), &key.public()).await?;
         let clock = clock_of(&engine, &config, &start)?;
-        let (links, links_seen) = watch::channel(Arc::default());
+        let (links, links_seen) = watch::channel(Arc::<Links>::default());
         let (report, reports) = mpsc::channel(REPORTS_WAITING_MAX);
         let (deliveries, delivered) = mpsc::channel(REPORTS_WAITING_MAX);
         let (durable_now, durable) = watch::channel(store.forwarded().await?);
+        let links_read = links_seen.clone();
         let field = FieldSide { links: links_seen, reports, deliveries: delivered, durable: durable_now };
         let fresh = engine.is_empty();
         let (writer, writer_task) = engine_task::start(engine, Arc::clone(&store), clock.clone(), field);
@@ -156,6 +162,8 @@ impl App {
             checkpointer,
             policies,
             planner,
+            figures: DeviceFigures::default(),
+            links: links_read,
             tasks,
             writer_task,
             drivers,

@@ -15,6 +15,9 @@ pub const DATABASE_FILE: &str = "journal.sqlite";
 /// Name of the socket through which other commands speak to a running server.
 pub const SOCKET_FILE: &str = "mes.sock";
 
+/// Shortest token for the metrics, in characters.
+pub const METRICS_TOKEN_MIN: usize = 16;
+
 /// The configuration file, TOML. Every field has a unit or says what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +30,9 @@ pub struct Config {
     /// What a new journal is for; an existing one keeps its own.
     #[serde(default = "purpose")]
     pub purpose: Purpose,
+    /// What a program that asks for `/metrics` must give as its bearer token, at least 16 characters; without it there are none.
+    #[serde(default)]
+    pub metrics_token: Option<String>,
     /// Seconds of wall time between two checkpoints.
     #[serde(default = "checkpoint_s")]
     pub checkpoint_s: u64,
@@ -70,6 +76,12 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
+    /// The token for the metrics is too short to be one.
+    #[error("configuration {path}: metrics_token needs at least {METRICS_TOKEN_MIN} characters; make a random one")]
+    MetricsToken {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file does not have the form.
     #[error("configuration {path}: {source}")]
     Form {
@@ -84,13 +96,25 @@ pub enum ConfigError {
 impl Config {
     /// The defaults, for a data folder.
     pub fn in_folder(data: PathBuf, purpose: Purpose) -> Self {
-        Self { data, listen: listen(), purpose, checkpoint_s: checkpoint_s(), drivers: DriversIn::Serve }
+        Self {
+            data,
+            listen: listen(),
+            purpose,
+            checkpoint_s: checkpoint_s(),
+            drivers: DriversIn::Serve,
+            metrics_token: None,
+        }
     }
     /// Reads the file.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Form { path: path.to_owned(), source: Box::new(source) })
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Form { path: path.to_owned(), source: Box::new(source) })?;
+        match &config.metrics_token {
+            Some(token) if token.len() < METRICS_TOKEN_MIN => Err(ConfigError::MetricsToken { path: path.to_owned() }),
+            _ => Ok(config),
+        }
     }
     /// The database file.
     pub fn database(&self) -> PathBuf {

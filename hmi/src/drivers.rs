@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use equipment_drivers::{DeviceConfig, DriverReport, Fleet, FleetOptions, Secret, Template, Templates};
+use equipment_drivers::{DeviceConfig, Diagnostics, DriverReport, Fleet, FleetOptions, Secret, Template, Templates};
 use mes_core::{
     clock::Clock,
     engine::{LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult},
@@ -74,6 +74,11 @@ impl Links {
             read_back: None,
             at: clock.now(),
         }))
+    }
+    /// What was counted of each device; nothing of those whose drivers the gateway runs.
+    pub fn diagnostics(&self) -> BTreeMap<EquipmentId, Diagnostics> {
+        // Devices on one link share a fleet, which tells of all of them.
+        self.fleets.values().flat_map(|fleet| fleet.diagnostics()).flat_map(|link| link.devices).collect()
     }
     /// Connects anew at once, after a person has removed a fault. False when no driver runs for it.
     pub fn reconnect(&self, equipment: &EquipmentId) -> bool {

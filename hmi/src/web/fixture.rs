@@ -25,7 +25,13 @@ use mes_core::{
 };
 use tokio::sync::watch;
 
-use crate::{planner::Found, reasons::Reason};
+use equipment_drivers::Diagnostics;
+
+use crate::{
+    device_figures::{AllFigures, Figures},
+    planner::Found,
+    reasons::Reason,
+};
 
 use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender};
 
@@ -42,6 +48,9 @@ where
 {
     text.parse().unwrap()
 }
+
+/// The token of whoever watches over the process.
+pub(super) const MONITOR: &str = "a-token-of-sixteen";
 
 fn facility() -> Facility {
     let mut facility = Facility::default();
@@ -395,6 +404,14 @@ impl Desk for TestDesk {
             }
         };
         resources.iter().any(|r| self.policies.may(&view.facility, &scope.person, action, r, view.now).is_ok())
+    }
+    fn figures(&self) -> Arc<AllFigures> {
+        let seen = Diagnostics { timeouts: 3, latency_p99_us: Some(12_340), ..Diagnostics::default() };
+        let figures = Figures { seen, requests_per_s: "2.0".into(), notifications_per_s: "0.0".into() };
+        Arc::new([(id("INC-01"), figures)].into())
+    }
+    fn is_monitor(&self, token: &str) -> bool {
+        token == MONITOR
     }
     fn act(&self, act: Act) -> Answer<'_, Vec<EntryId>> {
         self.acts.lock().unwrap().push(act);

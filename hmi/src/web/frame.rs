@@ -76,6 +76,9 @@ impl Frame {
         if !view.recipes.is_empty() {
             nav.push(item("/recipes", "nav-recipes"));
         }
+        if may(&[Action::SeeDevices]) {
+            nav.push(item("/devices", "nav-devices"));
+        }
         if may(&[Action::ApproveChange]) {
             nav.push(item("/changes", "nav-changes"));
         }

@@ -18,7 +18,7 @@ use super::form::{Asked, At};
 use super::{
     AppState,
     error::WebError,
-    page::{batch, overview, records},
+    page::{batch, devices, overview, records},
     session::{Session, Visit},
 };
 
@@ -54,6 +54,7 @@ impl Fragment {
 #[derive(Clone)]
 enum Page {
     Overview,
+    Devices,
     Batch(BatchId, Option<String>),
     Tab(BatchId, String, Option<String>),
 }
@@ -84,6 +85,7 @@ impl Watcher {
         self.ticks.borrow_and_update();
         let fragments = match &self.page {
             Page::Overview => overview::fragments(&self.state, &self.session)?,
+            Page::Devices => devices::fragments(&self.state, &self.session)?,
             Page::Tab(batch, tab, export) => {
                 let mut fragments = batch::fragments_of_tab(&self.state, &self.session, batch, tab)?;
                 if let Some(export) = export {
@@ -143,6 +145,11 @@ fn answer(state: AppState, session: Session, page: Page) -> Response {
 /// The stream of the overview.
 pub(crate) async fn of_overview(State(state): State<AppState>, visit: Visit) -> Result<Response, WebError> {
     Ok(answer(state, watching(visit)?, Page::Overview))
+}
+
+/// The stream of the devices' page.
+pub(crate) async fn of_devices(State(state): State<AppState>, visit: Visit) -> Result<Response, WebError> {
+    Ok(answer(state, watching(visit)?, Page::Devices))
 }
 
 /// The phase that the batch's page shows, if a person chose one.

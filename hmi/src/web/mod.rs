@@ -29,10 +29,10 @@ use axum::{
 };
 use mes_core::access::Action as A;
 use page::{
-    act, batch, booking, bookings, changes, demo, deviations, issue, login, overview, plan, recipes, records, review,
-    sign, trail, trend,
+    act, batch, booking, bookings, changes, demo, deviations, devices, issue, login, metrics, overview, plan, recipes,
+    records, review, sign, trail, trend,
 };
-use policy::Policy::{self, Demo, Needs, Open, Person};
+use policy::Policy::{self, Demo, Monitor, Needs, Open, Person};
 use port::Desk;
 use tokio::sync::watch;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
@@ -155,6 +155,9 @@ fn table() -> Vec<Route> {
         send("/recipes/{recipe}/{version}/approve", Needs(&[A::ApproveRecipeProduction, A::ApproveRecipeQuality]), post(recipes::approve)),
         show("/changes",                           Needs(&[A::ApproveChange]),  get(changes::show)),
         send("/changes/{change}/approve",          Needs(&[A::ApproveChange]),  post(changes::approve)),
+        show("/devices",                           Needs(&[A::SeeDevices]),     get(devices::show)),
+        show("/live/devices",                      Needs(&[A::SeeDevices]),     get(live::of_devices)),
+        show("/metrics",                           Monitor,                     get(metrics::show)),
         show("/api/v1/openapi.json",               Person,                      get(api::openapi)),
         show("/api/v1/batches",                    Person,                      get(api::batches)),
         show("/api/v1/batches/{batch}",            Person,                      get(api::batch)),
@@ -200,5 +203,7 @@ mod page_plan_tests;
 mod plan_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_devices;
 #[cfg(test)]
 mod tests_work;

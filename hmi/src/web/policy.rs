@@ -3,6 +3,7 @@
 
 use axum::{
     extract::{RawPathParams, Request, State},
+    http::header,
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -24,6 +25,8 @@ pub(crate) enum Policy {
     Needs(&'static [Action]),
     /// A log-in, in a demo.
     Demo,
+    /// The token of whoever watches over the process, from the configuration; no log-in.
+    Monitor,
 }
 
 /// Lets a request through or answers it.
@@ -38,6 +41,15 @@ pub(crate) async fn check(
         if let Err(rejection) = state.desk.note_logout(over, true).await {
             tracing::error!(%rejection, "the end of a session could not be entered");
         }
+    }
+    if policy == Policy::Monitor {
+        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        if !state.desk.is_monitor(token) {
+            // Whether there is anything to be watched is nobody else's business.
+            return super::api::failed(&WebError::NotFound);
+        }
+        return next.run(Request::from_parts(parts, body)).await;
     }
     let background = parts.uri.path().starts_with("/live/");
     let visit = Visit::read(&parts, &state, !background);
@@ -63,7 +75,7 @@ fn judge(state: &AppState, policy: Policy, params: &RawPathParams, visit: &Visit
         return Err(WebError::NotFound);
     }
     match policy {
-        Policy::Open | Policy::Person => Ok(()),
+        Policy::Open | Policy::Person | Policy::Monitor => Ok(()),
         Policy::Demo if state.desk.demo().is_some() => Ok(()),
         Policy::Demo => Err(WebError::NotFound),
         Policy::Needs(actions) if actions.iter().any(|action| state.desk.may(scope, *action, batch.as_ref())) => Ok(()),

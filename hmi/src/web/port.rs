@@ -18,7 +18,7 @@ use mes_core::{
 };
 use tokio::sync::watch;
 
-use crate::{planner::Found, reasons::Reason};
+use crate::{device_figures::AllFigures, planner::Found, reasons::Reason};
 
 /// An answer that is on its way: what was asked for, or the rule that said no.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -145,6 +145,10 @@ pub trait Desk: Send + Sync {
     fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// The printed record of a batch (PDF).
     fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
+    /// What was counted on the links, by device.
+    fn figures(&self) -> Arc<AllFigures>;
+    /// Whether this is the token of whoever watches over the process, as configured.
+    fn is_monitor(&self, token: &str) -> bool;
     /// What the demo's own pages show; `None` outside a demo.
     fn demo(&self) -> Option<DemoInfo>;
     /// Demo only: lets the scripted colleagues work or rest.

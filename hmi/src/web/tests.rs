@@ -28,7 +28,7 @@ const JA: &str = include_str!("../../locales/ja.ftl");
 const EN: &str = include_str!("../../locales/en.ftl");
 
 pub(super) struct Browser {
-    app: Router,
+    pub(super) app: Router,
     pub(super) desk: Arc<TestDesk>,
     cookies: Vec<String>,
 }
@@ -41,7 +41,7 @@ pub(super) struct Answer {
 }
 
 impl Browser {
-    fn new(desk: Arc<TestDesk>) -> Self {
+    pub(super) fn new(desk: Arc<TestDesk>) -> Self {
         let shared: Arc<dyn super::port::Desk> = Arc::<TestDesk>::clone(&desk);
         Self { app: router(AppState::new(shared, false)), desk, cookies: Vec::new() }
     }
@@ -62,7 +62,7 @@ impl Browser {
         }
         response
     }
-    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+    pub(super) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
         Request::builder()
             .method(method)
             .uri(path)
@@ -81,14 +81,14 @@ impl Browser {
     }
 }
 
-async fn read(response: Response) -> Answer {
+pub(super) async fn read(response: Response) -> Answer {
     let (parts, body) = response.into_parts();
     let location = parts.headers.get(header::LOCATION).map(|l| l.to_str().unwrap().to_owned()).unwrap_or_default();
     let body = String::from_utf8_lossy(&to_bytes(body, 1 << 24).await.unwrap()).into_owned();
     Answer { status: parts.status, location, body, headers: parts.headers }
 }
 
-fn running() -> Story {
+pub(super) fn running() -> Story {
     let mut story = Story::new("MSC-2607-01", "TEN-A", "SU-1", recipe_a()).up_to("P030");
     story.record("P030", "seeded_cells", "135.0", Verdict::OutOfNormal, Some("解凍後の損失 loss at thawing"));
     story.deviate("DEV-1", "P030", DeviationCause::Observed);
@@ -117,6 +117,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("aoki", "/".into()),
         ("endo", "/".into()),
         ("sato", "/batches".into()),
+        ("sato", "/devices".into()),
         ("sato", batch.into()),
         ("aoki", "/bookings/BKG-A1".into()),
         ("tanaka", "/bookings/BKG-A1".into()),
@@ -274,7 +275,9 @@ async fn nothing_but_log_in_language_and_assets_is_reachable_without_a_session_p
     for route in table().iter().filter(|route| route.policy != Policy::Open) {
         let path = filled(route.path);
         let answer = if route.method == "GET" { browser.get(&path).await } else { browser.post(&path, "").await };
-        if path.starts_with("/api/") || path.starts_with("/live/") {
+        if route.policy == Policy::Monitor {
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        } else if path.starts_with("/api/") || path.starts_with("/live/") {
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
         } else {
             assert!(answer.location.starts_with("/login?next="), "{} {path} → {}", route.method, answer.status);
