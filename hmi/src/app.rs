@@ -21,6 +21,7 @@ use crate::{
     checkpointing::Checkpointer,
     config::{Config, DriversIn},
     device_figures::DeviceFigures,
+    device_trust,
     drivers::{Drivers, Links},
     engine_task::{self, FieldSide, Writer},
     gateway::{self, Door, DoorError, Inside},
@@ -183,6 +184,7 @@ impl App {
         self.tasks.push(tokio::spawn(Arc::clone(&self.checkpointer).run(every)));
         let (planner, views) = (Arc::clone(&self.planner), self.writer.views());
         self.tasks.push(tokio::spawn(async move { planner.watch(views).await }));
+        self.follow_decisions_on_trust();
         let mut sealing = Sealing::resume(&self.store, &self.writer.view()).await?;
         let (writer, store) = (self.writer.clone(), Arc::clone(&self.store));
         let mut views = writer.views();
@@ -195,6 +197,26 @@ impl App {
             }
         }));
         Ok(())
+    }
+
+    /// Keeps the trust list as the decisions on record say, whenever one is made or a device shows a certificate.
+    fn follow_decisions_on_trust(&mut self) {
+        let (pki, links, mut views) = (self.config.pki(), self.links.clone(), self.writer.views());
+        self.tasks.push(tokio::spawn(async move {
+            let mut followed = None;
+            loop {
+                let view = Arc::clone(&views.borrow_and_update());
+                let seen = Some((Arc::clone(&view.certificates), Arc::clone(&view.links)));
+                if followed != seen {
+                    let links = Arc::clone(&links.borrow());
+                    device_trust::follow(&pki, &view, &links);
+                    followed = seen;
+                }
+                if views.changed().await.is_err() {
+                    break;
+                }
+            }
+        }));
     }
 
     /// Runs the drivers, and lets them follow the facility: only what a change concerns is started anew.

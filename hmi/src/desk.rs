@@ -22,7 +22,7 @@ use crate::{
     credentials,
     demo::Demo,
     device_figures::AllFigures,
-    device_templates, packaging,
+    device_templates, device_trust, packaging,
     planner::Found,
     planning,
     quoting::{self, Wish},
@@ -220,6 +220,9 @@ impl Desk for FacilityDesk {
             if let Command::ProposeChange { items, .. } = &act.command {
                 let view = self.app.writer.view();
                 device_templates::judge(&view.facility, items)?;
+            }
+            if let Command::JudgeCertificate { certificate, .. } = &act.command {
+                device_trust::judge(&self.app.config.pki(), certificate)?;
             }
             let adopts = matches!(act.command, Command::AdoptPlan { .. });
             let entries = self.decide(Input::Act(Box::new(act))).await?;

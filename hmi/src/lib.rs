@@ -12,6 +12,7 @@ pub mod desk;
 pub mod device_figures;
 pub mod device_secrets;
 pub mod device_templates;
+pub mod device_trust;
 pub mod drivers;
 pub mod engine_task;
 pub mod gateway;

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use equipment_drivers::{IncubatorSim, SimHandle};
-use hmi::admin::{Answer, Call, Login, answer};
-use mes_core::{
-    engine::{LinkState, LinkView},
-    id::{ChangeId, EquipmentId, TagId},
-    tenant::DeviceTemplate,
+use equipment_drivers::{BioreactorSim, IncubatorSim, Secret, SimHandle, TrustList};
+use hmi::{
+    admin::{Answer, Call, Login, answer},
+    device_secrets::DeviceSecrets,
 };
-use tests::facility::{Facility, story};
+use mes_core::{
+    clock::Timestamp,
+    engine::{Command, LinkState, LinkView},
+    id::{ChangeId, EquipmentId, TagId},
+    tenant::{DeviceCertificate, DeviceTemplate},
+};
+use tests::facility::{Facility, Place, story};
 
 fn login(person: &str) -> Login {
     let person = person.parse().unwrap();
@@ -96,6 +100,76 @@ fn mb_02_a_new_device_is_a_file_and_a_second_persons_approval_and_disturbs_no_ot
         let again = Call::PlanFacility { yaml: file(&other, device.address()), file: "again.yaml".into() };
         let again = answer(&facility.app, again).await;
         assert!(matches!(&again, Answer::Refused(said) if said.contains("version 1 already")), "{again:?}");
+        let (_, plant) = facility.stop().await;
+        drop(plant);
+    });
+}
+
+/// A bioreactor of another maker: nobody has seen its certificate yet.
+async fn stranger(facility: &Facility, place: &Place) -> SimHandle {
+    let mut secrets = facility.plant.secrets.clone();
+    secrets.insert("BR-09".parse().unwrap(), "device password".into());
+    DeviceSecrets::write(&facility.app.config.data, &secrets).unwrap();
+    let (clock, pki_dir) = (facility.app.clock.clone(), place.join("maker"));
+    let (user, secret) = ("mes".to_owned(), Secret::new("device password"));
+    BioreactorSim { name: "BR-09".into(), port: 0, seed: 9, clock, pki_dir, user, secret }.start().await.unwrap()
+}
+
+async fn in_force(facility: &Facility, yaml: String) {
+    let (by, file) = (login("nakamura"), "new.yaml".to_owned());
+    said(facility, Call::ProposeFacility { yaml, file, by, approved_by: None, reason: None }).await;
+    let change: ChangeId = facility.view().changes.keys().next().unwrap().clone();
+    said(facility, Call::ApproveFacility { change, by: login("watanabe") }).await;
+}
+
+#[test]
+fn ua_03_an_unknown_device_is_spoken_to_once_a_person_accepts_its_certificate_on_record() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        let device = stranger(&facility, place).await;
+        let yaml = format!(
+            r#"
+equipment:
+  - id: BR-09
+    name: {{ ja: "培養槽9", en: "Bioreactor 9" }}
+    class: bioreactor
+    suite: SU-1
+    calibrated_until: 2035-03-31T15:00:00.000Z
+    link: {{ template: lads-bioreactor, address: "{}", user: mes }}
+    tags:
+      - {{ name: temperature, title: {{ ja: "温度", en: "Temperature" }}, unit: Cel, decimals: 2, limits: {{ range: {{ low: "0", high: "60" }}, stale_after_s: 15 }} }}
+"#,
+            device.address()
+        );
+        in_force(&facility, yaml).await;
+        let id: EquipmentId = "BR-09".parse().unwrap();
+        let cause = |view: &mes_core::engine::View| {
+            let link = view.links.get(&id).filter(|link| matches!(link.state, LinkState::Faulted(_)))?;
+            Some(link.cause.clone())
+        };
+        let cause = facility.until("the link needs a person", cause).await;
+        let waiting = TrustList::open(&facility.app.config.pki()).unwrap().rejected().unwrap();
+        let shown = waiting.iter().find(|one| cause.contains(&one.thumbprint)).unwrap();
+        let judge = |thumbprint: &str| Command::JudgeCertificate {
+            certificate: Box::new(DeviceCertificate {
+                thumbprint: thumbprint.to_owned(),
+                subject: shown.subject.clone(),
+                issuer: shown.subject.clone(),
+                valid_from: Timestamp::from_ms(0),
+                valid_until: Timestamp::from_ms(1),
+                equipment: Some(id.clone()),
+            }),
+            accept: true,
+            text: "compared with the plate of the device".into(),
+        };
+        let person = facility.person("nakamura");
+        let check = async || person.enters(&Facility::password(person.id())).await.unwrap();
+        let unknown = person.act_with(check().await, judge("00ff")).await;
+        assert_eq!(unknown.unwrap_err().rule, "not-found", "what no device has shown cannot be accepted");
+        person.act_with(check().await, judge(&shown.thumbprint)).await.unwrap();
+        let online = |view: &mes_core::engine::View| view.links.get(&id).is_some_and(|l| l.state == LinkState::Online);
+        facility.until_true("the new device on line", online).await;
+        assert!(facility.view().certificates[&shown.thumbprint].accepted);
         let (_, plant) = facility.stop().await;
         drop(plant);
     });
