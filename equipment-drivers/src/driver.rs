@@ -9,7 +9,7 @@ use mes_core::{
     clock::{Clock, Timestamp},
     engine::{LinkReport, WriteOutcome},
     historian::{Quality, Sample, SampleValue},
-    id::{EquipmentId, TagName},
+    id::{EquipmentId, TagId, TagName},
     quantity::{Range, Unit},
 };
 
@@ -21,7 +21,10 @@ use crate::{
         self,
         bus::{BusHandle, Seat},
     },
-    opcua,
+    opcua::{
+        self,
+        security::{Login, Security},
+    },
     template::{Protocol, Template},
 };
 
@@ -63,6 +66,10 @@ pub struct DeviceConfig {
     pub user: Option<String>,
     /// Password of that user.
     pub secret: Option<Secret>,
+    /// Certificate and key files of the user, where the device wants them instead (OPC UA).
+    pub user_certificate: Option<(PathBuf, PathBuf)>,
+    /// How the connection has to be secured (OPC UA).
+    pub security: Security,
     /// What the facility says of its tags; only these are reported. Empty: all tags, as the template has them.
     pub tags: Vec<DeviceTag>,
     /// Of a device that measures in records: those up to this time have been taken in an earlier run.
@@ -93,6 +100,8 @@ impl DeviceConfig {
             device_name: None,
             user: None,
             secret: None,
+            user_certificate: None,
+            security: Security::Best,
             tags: Vec::new(),
             records_after: None,
         }
@@ -109,6 +118,26 @@ impl DeviceConfig {
         self.user = Some(user.into());
         self.secret = Some(secret);
         self
+    }
+    /// The same with the certificate and key files of a user.
+    #[must_use]
+    pub fn with_user_certificate(mut self, certificate: PathBuf, key: PathBuf) -> Self {
+        self.user_certificate = Some((certificate, key));
+        self
+    }
+    /// The same with another security of the connection.
+    #[must_use]
+    pub fn with_security(mut self, security: Security) -> Self {
+        self.security = security;
+        self
+    }
+    /// Who logs in at the device.
+    pub(crate) fn login(&self) -> Login {
+        match (&self.user_certificate, &self.user, &self.secret) {
+            (Some((certificate, key)), ..) => Login::Certificate { certificate: certificate.clone(), key: key.clone() },
+            (None, Some(user), Some(secret)) => Login::Password { user: user.clone(), secret: secret.clone() },
+            _ => Login::Anonymous,
+        }
     }
     /// The same with what the facility says of its tags.
     #[must_use]
@@ -128,6 +157,46 @@ pub enum DriverReport {
     Link(LinkReport),
     /// What became of a write.
     Outcome(WriteOutcome),
+    /// How the device has agreed to sample its tags; said at each connection.
+    Sampling(Vec<Sampling>),
+    /// The device tells of something that happened.
+    Event(DeviceEvent),
+}
+
+/// How a device has agreed to sample one tag.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// The tag.
+    pub tag: TagId,
+    /// The interval that was asked for, in milliseconds.
+    pub asked_ms: f64,
+    /// The interval in force, in milliseconds; `None`: the tag is only read at the interval of its template.
+    pub effective_ms: Option<f64>,
+    /// The interval at which changes are sent, in milliseconds.
+    pub publishing_ms: f64,
+    /// Values that the device keeps until it sends them.
+    pub queue_size: u32,
+    /// Whether the device keeps the deadband of the template.
+    pub deadband: bool,
+    /// The device's code where it refuses to watch the tag.
+    pub refused: Option<String>,
+}
+
+/// Something that happened, as a device tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceEvent {
+    /// Which equipment.
+    pub equipment: EquipmentId,
+    /// What the device names as the source.
+    pub source: String,
+    /// In the device's words.
+    pub message: String,
+    /// From 1 (lowest) to 1000, as the device rates it.
+    pub severity: u16,
+    /// When the device says it happened (facility time).
+    pub source_time: Option<Timestamp>,
+    /// When this system was told (facility time).
+    pub receive_time: Timestamp,
 }
 
 impl DriverReport {
@@ -137,6 +206,8 @@ impl DriverReport {
             Self::Samples(samples) => samples.first().map(|sample| &sample.tag.equipment),
             Self::Link(link) => Some(&link.equipment),
             Self::Outcome(outcome) => Some(&outcome.tag.equipment),
+            Self::Sampling(agreed) => agreed.first().map(|one| &one.tag.equipment),
+            Self::Event(event) => Some(&event.equipment),
         }
     }
 }
@@ -261,6 +332,34 @@ impl Connection {
         match self {
             Self::OpcUa(one) => one.write(tag, value).await,
             Self::Modbus(one) => one.write(tag, value).await,
+        }
+    }
+    /// Calls the method of a tag, once; gives its first output.
+    pub(crate) async fn call(&mut self, tag: usize, value: &SampleValue) -> Result<Option<SampleValue>, WriteFault> {
+        match self {
+            Self::OpcUa(one) => one.call(tag, value).await,
+            Self::Modbus(_) => Err(WriteFault::Unsendable { reason: "Modbus has no methods to call".to_owned() }),
+        }
+    }
+    /// Reports other than readings that have come up since the last call.
+    pub(crate) fn news(&mut self) -> Vec<DriverReport> {
+        match self {
+            Self::OpcUa(one) => one.news(),
+            Self::Modbus(_) => Vec::new(),
+        }
+    }
+    /// What is wrong with the device as a whole although it answers.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        match self {
+            Self::OpcUa(one) => one.complaint(),
+            Self::Modbus(_) => None,
+        }
+    }
+    /// How the connection is secured, where the protocol knows of it.
+    pub(crate) fn security(&self) -> Option<&str> {
+        match self {
+            Self::OpcUa(one) => Some(one.described()),
+            Self::Modbus(_) => None,
         }
     }
     /// Takes leave of the device.

@@ -32,10 +32,13 @@ mod gate;
 pub mod physics;
 
 pub use diagnostic::{Diagnostics, LinkDiagnostics, Meter};
-pub use driver::{DeviceConfig, DeviceTag, DriverReport, Secret};
+pub use driver::{DeviceConfig, DeviceEvent, DeviceTag, DriverReport, Sampling, Secret};
 pub use fault::Fault;
 pub use modbus::sim::IncubatorSim;
 pub use opcua::{
+    browse::{BrowseError, BrowseRequest, browse},
+    draft::Draft,
+    security::{Login, Mode, Policy, Security},
     sim::BioreactorSim,
     trust::{Certificate, PkiError, TrustList},
 };

@@ -154,9 +154,11 @@ impl Link {
     /// Runs an open connection until it ends.
     async fn online(&mut self, mut connection: Connection) -> End {
         self.device.meter.connected();
-        self.state(LinkState::Online, format!("connected to {}", self.device.config.address));
+        let security = connection.security().map(|words| format!(" ({words})")).unwrap_or_default();
+        self.state(LinkState::Online, format!("connected to {}{security}", self.device.config.address));
         let mut pending = None;
         let end = self.serve(&mut connection, &mut pending).await;
+        self.news(&mut connection);
         let cause = match &end {
             End::Lost(lost) => lost.to_string(),
             End::Stopped => "the driver was stopped".to_owned(),
@@ -201,8 +203,9 @@ impl Link {
                 _ = look.tick() => {
                     let samples = self.book.look();
                     self.samples(samples);
+                    self.news(connection);
                     self.outbox.flush();
-                    self.complain();
+                    self.complain(connection.complaint());
                     if self.outbox.is_deaf() { return End::Stopped; }
                 }
                 _ = poll.tick(), if !reading => {
@@ -241,8 +244,8 @@ impl Link {
     }
 
     /// Degraded while something is wrong with a connected device, Online again when it is over.
-    fn complain(&mut self) {
-        match self.book.complaint() {
+    fn complain(&mut self, of_the_connection: Option<String>) {
+        match of_the_connection.or_else(|| self.book.complaint()) {
             Some(reason) => self.state(LinkState::Degraded(reason.clone()), reason),
             None if matches!(self.reported, Some((LinkState::Degraded(_), _))) => {
                 self.state(LinkState::Online, "the device works again".to_owned());
@@ -259,6 +262,12 @@ impl Link {
         self.reported = Some((state.clone(), cause.clone()));
         let (equipment, at) = (self.device.config.equipment.clone(), self.device.clock.now());
         self.push(DriverReport::Link(LinkReport { equipment, state, cause, at }));
+    }
+
+    fn news(&mut self, connection: &mut Connection) {
+        for report in connection.news() {
+            self.push(report);
+        }
     }
 
     fn samples(&mut self, samples: Vec<Sample>) {

@@ -27,7 +27,7 @@ use crate::{
         address::{Address, FORMS},
         bus::{Bus, BusOptions, Seat},
     },
-    opcua::trust::{PkiError, prepare_client},
+    opcua::{own::prepare_client, trust::PkiError},
     outbox::Outbox,
     tag::TagBook,
     template::{Protocol, TemplateError, Templates},
@@ -85,6 +85,14 @@ pub enum FleetError {
         equipment: EquipmentId,
         /// What was configured.
         unit_id: u8,
+    },
+    /// The security of a connection is configured as it may not be.
+    #[error("device {equipment}: {reason}")]
+    Security {
+        /// The device.
+        equipment: EquipmentId,
+        /// What is wrong.
+        reason: String,
     },
     /// Our own certificate for OPC UA cannot be read or made.
     #[error("own certificate for OPC UA: {0}")]
@@ -219,6 +227,9 @@ fn check(
             .and_then(|template| template.narrowed(&config.tags).map(Arc::new))
             .map_err(|source| FleetError::Template { equipment: equipment.clone(), source })?;
         let modbus = address_of(&config, template.protocol)?;
+        if let Some(reason) = config.security.objection() {
+            return Err(FleetError::Security { equipment, reason });
+        }
         for other in &checked {
             if other.config.equipment == equipment {
                 return Err(FleetError::Twice { equipment });

@@ -13,7 +13,7 @@ use mes_core::{
 
 use crate::{
     driver::{DeviceTag, Reading},
-    template::{TagTemplate, Template},
+    template::{Access, TagTemplate, Template},
 };
 
 /// An unchanged value is reported again after this long, in seconds of wall time, so that silence is never ambiguous.
@@ -26,7 +26,7 @@ const RATE_MEMORY_S: u64 = 10;
 #[derive(Debug)]
 struct TagState {
     id: TagId,
-    /// The facility has such a tag; others are read along, and not reported.
+    /// The facility has such a tag and it has a value; others are not reported.
     known: bool,
     range: Option<[f64; 2]>,
     /// The numbers that mean something, where it is a state.
@@ -75,7 +75,7 @@ impl TagBook {
     pub(crate) fn new(equipment: &EquipmentId, template: &Template, known: &[DeviceTag], clock: Clock) -> Self {
         let state = |tag: &TagTemplate| TagState {
             id: TagId::new(equipment.clone(), tag.name.clone()),
-            known: known.is_empty() || known.iter().any(|one| one.name == tag.name),
+            known: tag.access != Access::Call && (known.is_empty() || known.iter().any(|one| one.name == tag.name)),
             range: tag.range,
             values: tag.values.iter().map(|named| named.value).collect(),
             idle: tag.command.as_ref().map(|command| command.executed),
@@ -224,6 +224,11 @@ impl TagBook {
         let Some(beat) = self.beat.as_mut().filter(|beat| beat.tag == reading.tag && reading.quality.is_good()) else {
             return;
         };
+        // Also an unchanged beat tells the time: it is at most as old as a beat may be.
+        if let Some(source) = reading.source_time.filter(|_| !beat.frozen) {
+            let skew_s = now.since_ms(source) / 1000 / i64::from(self.rate.0.max(self.clock.rate()).max(1));
+            self.skew_s = (skew_s.abs() > CLOCK_SKEW_MAX_S).then_some(skew_s);
+        }
         if beat.value == reading.value {
             return;
         }
@@ -231,10 +236,6 @@ impl TagBook {
         beat.value.clone_from(&reading.value);
         beat.advanced_at = Some(wall);
         beat.frozen = false;
-        if let Some(source) = reading.source_time {
-            let skew_s = now.since_ms(source) / 1000 / i64::from(self.rate.0.max(self.clock.rate()).max(1));
-            self.skew_s = (skew_s.abs() > CLOCK_SKEW_MAX_S).then_some(skew_s);
-        }
     }
 }
 

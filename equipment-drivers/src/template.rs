@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::DeviceTag;
+pub use crate::opcua::point::{OpcUaPoint, OpcUaSpace};
 
 mod modbus;
 mod order;
@@ -98,6 +99,8 @@ pub enum Access {
     Read,
     /// It can be read and written.
     Write,
+    /// Writing it calls a method of the device (OPC UA); there is nothing to read.
+    Call,
 }
 
 /// A type of device.
@@ -142,16 +145,6 @@ pub struct Heartbeat {
     pub advance_within_s: f64,
 }
 
-/// The OPC UA address space of a type of device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpcUaSpace {
-    /// Namespace URI of the nodes; `{device}` stands for the name of the device.
-    pub namespace: String,
-    /// Publishing interval of the subscription, in milliseconds.
-    pub publishing_ms: u32,
-}
-
 /// One tag of a type of device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -184,14 +177,6 @@ pub struct TagTemplate {
     /// Where it lies on Modbus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modbus: Option<ModbusPoint>,
-}
-
-/// A node of an OPC UA address space.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OpcUaPoint {
-    /// String identifier; `{device}` stands for the name of the device.
-    pub node: String,
 }
 
 impl Template {
@@ -278,8 +263,8 @@ impl Template {
         }
         match self.protocol {
             Protocol::OpcUa => match &self.opc_ua {
-                Some(space) if space.publishing_ms > 0 => {}
-                _ => return Err(wrong("opc_ua", "OPC UA needs namespace and publishing_ms above 0")),
+                Some(space) => space.check().map_err(|problem| wrong("opc_ua", problem))?,
+                None => return Err(wrong("opc_ua", "OPC UA needs namespace and publishing_ms")),
             },
             Protocol::Modbus => self.check_modbus(file)?,
         }
@@ -320,9 +305,9 @@ impl Template {
 }
 
 impl TagTemplate {
-    /// Whether the tag may be written.
+    /// Whether the tag may be written, or its method called.
     pub fn is_writable(&self) -> bool {
-        self.access == Access::Write
+        self.access != Access::Read
     }
     /// What a number of this tag is called, where the template says so.
     pub fn named(&self, value: i64) -> Option<&NamedValue> {
@@ -370,9 +355,14 @@ impl TagTemplate {
         }
         self.check_order(template).map_err(|(field, problem)| wrong(field, &problem))?;
         match (template.protocol, &self.opc_ua, &self.modbus) {
-            (Protocol::OpcUa, Some(point), None) if !point.node.is_empty() => Ok(()),
+            (Protocol::OpcUa, Some(point), None) => {
+                point.check(self.access).map_err(|problem| wrong("opc_ua", problem))
+            }
             (Protocol::OpcUa, ..) => {
                 Err(wrong("opc_ua", "a tag of an OPC UA device needs opc_ua: { node: … } and no modbus"))
+            }
+            (Protocol::Modbus, ..) if self.access == Access::Call => {
+                Err(wrong("access", "Modbus has no methods to call"))
             }
             (Protocol::Modbus, None, Some(point)) => point
                 .check(self.is_writable(), template.modbus.as_ref())

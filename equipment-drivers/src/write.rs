@@ -13,7 +13,7 @@ use mes_core::{
 
 use crate::{
     driver::{Connection, LinkError, WriteFault},
-    template::{CommandRegister, TagTemplate, Template},
+    template::{Access, CommandRegister, TagTemplate, Template},
 };
 
 /// Interval of reading back.
@@ -97,6 +97,9 @@ pub(crate) async fn begin(
     let Some(tag) = template.position(&request.tag.name) else {
         return Step::Done(not_sent(request, "no such tag".to_owned(), clock));
     };
+    if template.tags.get(tag).is_some_and(|one| one.access == Access::Call) {
+        return call(connection, tag, request, clock).await;
+    }
     let before = match prepare(connection, template, tag, &request).await {
         Ok(before) => before,
         Err(Hindrance::Forbidden { reason, before }) => {
@@ -113,16 +116,28 @@ pub(crate) async fn begin(
             let deadline = Clock::wall().checked_add(wait).unwrap_or_else(Clock::wall);
             look(connection, template, Pending { request, tag, before, read_back: None, deadline }, clock).await
         }
-        Err(WriteFault::Refused { code }) => {
-            Step::Done(finish(request, WriteResult::Refused { code }, before, None, clock))
-        }
-        Err(WriteFault::Unsendable { reason }) => {
+        Err(fault) => failed(fault, request, before, clock),
+    }
+}
+
+/// A call of a method: its own answer confirms it, and its first output stands for what is read back.
+async fn call(connection: &mut Connection, tag: usize, request: WriteRequest, clock: &Clock) -> Step {
+    match connection.call(tag, &request.value).await {
+        Ok(output) => Step::Done(finish(request, WriteResult::Confirmed, None, output, clock)),
+        Err(fault) => failed(fault, request, None, clock),
+    }
+}
+
+fn failed(fault: WriteFault, request: WriteRequest, before: Option<SampleValue>, clock: &Clock) -> Step {
+    match fault {
+        WriteFault::Refused { code } => Step::Done(finish(request, WriteResult::Refused { code }, before, None, clock)),
+        WriteFault::Unsendable { reason } => {
             Step::Done(finish(request, WriteResult::NotSent { reason }, before, None, clock))
         }
-        Err(WriteFault::Unclear { reason }) => {
+        WriteFault::Unclear { reason } => {
             Step::Done(finish(request, WriteResult::Unknown { reason }, before, None, clock))
         }
-        Err(WriteFault::Lost(lost)) => {
+        WriteFault::Lost(lost) => {
             let reason = format!("the link was lost while the write was under way: {lost}");
             Step::Broken(finish(request, WriteResult::Unknown { reason }, before, None, clock), lost)
         }

@@ -253,6 +253,17 @@ impl EngineTask {
                 self.readings(samples);
                 self.system(Input::Outcome(outcome));
             }
+            // The engine has no input for these two yet; they are kept in the log.
+            DriverReport::Sampling(agreed) => {
+                for one in agreed.iter().filter(|one| one.effective_ms != Some(one.asked_ms)) {
+                    let (asked_ms, effective_ms, refused) = (one.asked_ms, one.effective_ms, &one.refused);
+                    tracing::info!(tag = %one.tag, asked_ms, ?effective_ms, ?refused, "the device samples otherwise than asked");
+                }
+            }
+            DriverReport::Event(event) => {
+                let (severity, source) = (event.severity, &event.source);
+                tracing::info!(equipment.id = %event.equipment, severity, source, "device event: {}", event.message);
+            }
         }
     }
 

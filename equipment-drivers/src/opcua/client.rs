@@ -1,4 +1,4 @@
-//! One OPC UA session with one device.
+//! One connection to one device: its values, writes, calls and events, and the watchdogs over them.
 //!
 //! A session is never carried over a lost connection: each connection gets a new session, new namespace indices and new
 //! subscriptions. That avoids two faults of async-opcua 0.19 (see the crate README) and follows a device whose
@@ -6,210 +6,226 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
 use mes_core::{
     clock::Clock,
     historian::{Cause, Quality, SampleValue},
+    id::TagId,
 };
-use opcua::{
-    client::{
-        Client, ClientBuilder, DataChangeCallback, IdentityToken, MonitoredItem, Session, SessionActivity,
-        SessionEventLoop, SessionPollResult, SubscriptionActivity,
-    },
-    crypto::SecurityPolicy,
-    types::{
-        AttributeId, DataValue, EndpointDescription, ExtensionObject, MessageSecurityMode, MonitoredItemCreateRequest,
-        MonitoringMode, MonitoringParameters, NodeId, ReadValueId, StatusCode, TimestampsToReturn, Variant, WriteValue,
-    },
-};
+use opcua::types::{AttributeId, DataValue, NodeId, VariableId, Variant, WriteValue};
 use tokio::{
-    net::TcpStream,
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-    time::timeout,
+    sync::mpsc,
+    time::{sleep, timeout},
 };
 
 use super::{
-    OWN_CERTIFICATE, OWN_KEY, REQUEST_MAX,
-    trust::{APPLICATION_NAME, APPLICATION_URI, TrustList, own_thumbprint},
-    value::{Scalar, reading},
+    REQUEST_MAX,
+    method::judge,
+    point::{OpcUaPoint, OpcUaSpace},
+    resolve::{self, Limits, Point},
+    session::{Open, SILENCE_MAX, Target, ask_to_publish},
+    subscribe::{Agreed, Event, Subscription, Wanted},
+    value::reading,
 };
-use crate::driver::{Device, LinkError, Reading, WriteFault};
+use crate::driver::{Device, DeviceEvent, DriverReport, LinkError, Reading, Sampling, WriteFault};
 
-/// A session that nobody closes is forgotten by the device after this long, in milliseconds.
-const SESSION_TIMEOUT_MS: u32 = 30_000;
-/// Publishing intervals without a change after which the device must still say that it is there.
-const KEEP_ALIVE_COUNT: u32 = 10;
-/// A subscription silent for this many keep-alive periods is asked again; for twice as many, the link is given up.
-const SILENT_PERIODS: u32 = 2;
-/// Items in one request; small controllers take no more.
-const ITEMS_PER_REQUEST: usize = 100;
-/// Values that may wait for the link's task.
-const NOTIFICATIONS_WAITING_MAX: usize = 4096;
-/// Values the device keeps per tag between two publications.
-const QUEUE_PER_TAG: u32 = 10;
-const LIFETIME_COUNT: u32 = 60;
+/// Values that may wait for the link's task: five seconds of 500 tags at 10 Hz, twice over.
+const NOTIFICATIONS_WAITING_MAX: usize = 50_000;
+/// Items that the device refused are asked for again this often.
+const RETRY_EVERY: Duration = Duration::from_secs(60);
+/// Interval of looking at the watchdogs while nothing comes.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+/// Below this service level a server itself says that it is not healthy (OPC UA Part 4, 6.6.2.4.2).
+const SERVICE_LEVEL_HEALTHY: u8 = 200;
 
-enum Event {
-    Value(Reading),
-    Ended(String),
+/// What is known of a tag's notifications, to tell a read that runs ahead of them from one that stands alone.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    watched: bool,
+    deadband: bool,
+    last: Option<(Option<SampleValue>, Quality)>,
+    ahead: bool,
 }
 
-/// What the session's own task and ours share.
-#[derive(Debug)]
-struct Watch {
-    published_at: Mutex<Instant>,
-    lost_values: AtomicBool,
-}
-
-/// One open session.
+/// One open session with its subscription.
 pub(crate) struct Connection {
-    session: Arc<Session>,
-    task: JoinHandle<()>,
+    open: Open,
+    device: Device,
     events: mpsc::Receiver<Event>,
     waiting: VecDeque<Event>,
-    watch: Arc<Watch>,
-    silence: Duration,
-    nodes: Vec<NodeId>,
-    scalars: Vec<Option<Scalar>>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    news: Vec<DriverReport>,
+    limits: Limits,
+    subscription: Subscription,
+    points: Vec<Point>,
+    wanted: Vec<Wanted>,
+    seen: Vec<Seen>,
+    refused: Vec<usize>,
+    retried_at: Instant,
+    asked_at: Option<Instant>,
+    published_at: Option<Instant>,
+    service_level: Option<u8>,
 }
 
 impl Connection {
     pub(crate) async fn open(device: &Device) -> Result<Self, LinkError> {
-        let url = device.config.address.as_str();
-        reach(url).await?;
-        let mut client = client(device)?;
-        let endpoint = endpoint(&client, device, url).await?;
-        let token = match (&device.config.user, &device.config.secret) {
-            (Some(user), Some(secret)) => IdentityToken::new_user_name(user.clone(), secret.reveal()),
-            _ => IdentityToken::new_anonymous(),
-        };
-        let (session, event_loop) = client
-            .connect_to_endpoint_directly(endpoint, token)
-            .map_err(|error| LinkError::lost("prepare session", error))?;
-        let (to_us, events) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
-        let (ready, is_ready) = oneshot::channel();
-        let watch = Arc::new(Watch { published_at: Mutex::new(Clock::wall()), lost_values: AtomicBool::new(false) });
-        let task = tokio::spawn(drive(event_loop, ready, to_us.clone(), watch.clone()));
-        let space = device.template.opc_ua.as_ref();
-        let publishing = Duration::from_millis(u64::from(space.map_or(1000, |space| space.publishing_ms)));
-        let mut one = Self {
-            session,
-            task,
-            events,
-            waiting: VecDeque::new(),
-            watch,
-            silence: publishing * KEEP_ALIVE_COUNT * SILENT_PERIODS,
-            nodes: Vec::new(),
-            scalars: Vec::new(),
-        };
-        match is_ready.await {
-            Ok(Ok(())) => {}
-            Ok(Err(status)) => return Err(refused(device, status)),
-            Err(_) => return Err(LinkError::lost("open session", "the session ended before it was open")),
-        }
-        one.resolve(device).await?;
-        one.subscribe(publishing, to_us).await?;
-        Ok(one)
-    }
-
-    /// Finds the nodes under the namespace index of this very session, and the types of those that are written.
-    async fn resolve(&mut self, device: &Device) -> Result<(), LinkError> {
-        let step = "resolve nodes";
         let Some(space) = device.template.opc_ua.as_ref() else {
             return Err(LinkError::NeedsPerson { reason: "the template describes no OPC UA address space".to_owned() });
         };
-        let uri = space.namespace.replace("{device}", device.name());
-        let namespaces = self.session.read_namespace_array().await.map_err(|error| LinkError::lost(step, error))?;
-        let Some(index) = namespaces.get_index(&uri) else {
-            // A server that has just started may still be loading its model: this is tried again.
-            let cause = format!(
-                "the device has no namespace \"{uri}\"; unless it is still starting, its template \"{}\" or its address \
-                 is wrong",
-                device.template.name
-            );
-            return Err(LinkError::lost(step, cause));
+        let target = Target {
+            url: device.config.address.clone(),
+            security: device.config.security.clone(),
+            login: device.config.login(),
+            pki_dir: device.pki_dir.clone(),
+            thumbprint: None,
         };
-        self.nodes = device
-            .template
-            .tags
-            .iter()
-            .map(|tag| {
-                let node = tag.opc_ua.as_ref().map(|point| point.node.replace("{device}", device.name()));
-                NodeId::new(index, node.unwrap_or_default())
-            })
-            .collect();
-        let types = self.read(&self.nodes.clone(), AttributeId::DataType).await?;
-        self.scalars = types
-            .iter()
-            .map(|data| match &data.value {
-                Some(Variant::NodeId(data_type)) => Scalar::of(data_type),
-                _ => None,
-            })
-            .collect();
+        let (to_us, events) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+        let open = Open::new(&target, to_us.clone()).await?;
+        let mut limits = Limits::ask(&open.session).await?;
+        let points = resolve::points(&open.session, &mut limits, device, space).await?;
+        let publishing = Duration::from_millis(u64::from(space.publishing_ms));
+        let subscription = Subscription::create(&open, publishing, to_us).await?;
+        let mut one = Self {
+            wanted: wanted(device, space, &points),
+            seen: vec![Seen::default(); points.len()],
+            open,
+            device: device.clone(),
+            events,
+            waiting: VecDeque::new(),
+            news: Vec::new(),
+            limits,
+            subscription,
+            points,
+            refused: Vec::new(),
+            retried_at: Clock::wall(),
+            asked_at: None,
+            published_at: None,
+            service_level: None,
+        };
+        let all = one.wanted.clone();
+        one.watch(&all).await?;
+        one.watch_events(space).await?;
+        Ok(one)
+    }
+
+    /// How the connection is secured, in words.
+    pub(crate) fn described(&self) -> &str {
+        &self.open.described
+    }
+
+    /// What is wrong with the server as a whole although it answers.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let level = self.service_level.filter(|level| *level < SERVICE_LEVEL_HEALTHY)?;
+        Some(format!("the device reports service level {level} of 255: {}", service(level)))
+    }
+
+    /// Reports other than readings that have come up since the last call.
+    pub(crate) fn news(&mut self) -> Vec<DriverReport> {
+        std::mem::take(&mut self.news)
+    }
+
+    async fn watch(&mut self, wanted: &[Wanted]) -> Result<(), LinkError> {
+        let agreed = self.subscription.watch(&self.open.session, wanted, &mut self.limits).await?;
+        self.retried_at = Clock::wall();
+        self.refused.clear();
+        let mut samplings = Vec::new();
+        for (one, agreed) in wanted.iter().zip(agreed) {
+            let Some(template) = self.device.template.tags.get(one.tag) else { continue };
+            let tag = TagId::new(self.device.config.equipment.clone(), template.name.clone());
+            let asked_ms = one.sampling.as_secs_f64() * 1000.0;
+            let publishing_ms = self.subscription.publishing.as_secs_f64() * 1000.0;
+            let mut sampling = Sampling {
+                tag,
+                asked_ms,
+                publishing_ms,
+                effective_ms: None,
+                queue_size: 0,
+                deadband: false,
+                refused: None,
+            };
+            match agreed {
+                Agreed::Watched { sampling_ms, queue_size, deadband } => {
+                    (sampling.effective_ms, sampling.queue_size, sampling.deadband) =
+                        (Some(sampling_ms), queue_size, deadband);
+                    if let Some(seen) = self.seen.get_mut(one.tag) {
+                        *seen = Seen { watched: true, deadband, ..Seen::default() };
+                    }
+                }
+                Agreed::Refused(status) => {
+                    sampling.refused = Some(status.sub_code().to_string());
+                    self.refused.push(one.tag);
+                }
+            }
+            samplings.push(sampling);
+        }
+        self.news.push(DriverReport::Sampling(samplings));
         Ok(())
     }
 
-    async fn subscribe(&mut self, publishing: Duration, to_us: mpsc::Sender<Event>) -> Result<(), LinkError> {
-        let step = "subscribe";
-        let watch = self.watch.clone();
-        let callback = DataChangeCallback::new(move |data: DataValue, item: &MonitoredItem| {
-            let Some(tag) = (item.client_handle() as usize).checked_sub(1) else { return };
-            let mut reading = reading(tag, &data);
-            reading.overflow |= watch.lost_values.swap(false, Ordering::Relaxed);
-            // Never wait here: this runs inside the session's own task.
-            if to_us.try_send(Event::Value(reading)).is_err() {
-                watch.lost_values.store(true, Ordering::Relaxed);
+    async fn watch_events(&mut self, space: &OpcUaSpace) -> Result<(), LinkError> {
+        let Some(text) = &space.events else { return Ok(()) };
+        let namespaces = resolve::namespaces(&self.open.session).await?;
+        let default = resolve::named(&space.namespace, &self.device);
+        match resolve::node(text, &self.device, &default, &namespaces) {
+            Ok(notifier) => {
+                let refused = self.subscription.watch_events(&self.open.session, notifier, &mut self.limits).await?;
+                if let Some(status) = refused {
+                    tracing::warn!(equipment.id = %self.device.config.equipment, %status, "OPC UA: no events");
+                }
             }
-        });
-        let subscription = self
-            .session
-            .create_subscription(publishing, LIFETIME_COUNT, KEEP_ALIVE_COUNT, 0, 0, true, callback)
-            .await
-            .map_err(|error| LinkError::lost(step, error))?;
-        let items: Vec<_> = (1u32..).zip(&self.nodes).map(|(handle, node)| item(handle, node, publishing)).collect();
-        for chunk in items.chunks(ITEMS_PER_REQUEST) {
-            let created = self
-                .session
-                .create_monitored_items(subscription, TimestampsToReturn::Both, chunk.to_vec())
-                .await
-                .map_err(|error| LinkError::lost(step, error))?;
-            // A node the device refuses is reported by the periodic read, with the device's own code.
-            let refused = created.iter().filter(|one| !one.result.status_code.is_good()).count();
-            if refused > 0 {
-                tracing::warn!(refused, "OPC UA: the device refused to watch some nodes");
-            }
+            Err(cause) => tracing::warn!(equipment.id = %self.device.config.equipment, cause, "OPC UA: no events"),
         }
         Ok(())
     }
 
     pub(crate) async fn notified(&mut self) -> Result<Vec<Reading>, LinkError> {
-        if self.waiting.is_empty() {
-            match self.events.recv().await {
-                Some(event) => self.waiting.push_back(event),
-                None => return Err(LinkError::lost("session", "ended")),
+        loop {
+            self.check()?;
+            if self.waiting.is_empty() {
+                // Both may be dropped at any time without losing anything.
+                tokio::select! {
+                    event = self.events.recv() => match event {
+                        Some(event) => self.waiting.push_back(event),
+                        None => return Err(LinkError::lost("session", "ended")),
+                    },
+                    () = sleep(WATCH_EVERY) => {}
+                }
+            }
+            let readings = self.take_waiting()?;
+            if !readings.is_empty() {
+                return Ok(readings);
             }
         }
+    }
+
+    /// What has come by itself, in its order.
+    fn take_waiting(&mut self) -> Result<Vec<Reading>, LinkError> {
         while let Ok(event) = self.events.try_recv() {
             self.waiting.push_back(event);
         }
         let mut readings = Vec::new();
         while let Some(event) = self.waiting.pop_front() {
             match event {
-                Event::Value(reading) => readings.push(reading),
+                Event::Value(reading) => {
+                    self.device.meter.notified(1);
+                    if reading.overflow {
+                        self.device.meter.overflow();
+                    }
+                    if let Some(seen) = self.seen.get_mut(reading.tag) {
+                        seen.last = Some((reading.value.clone(), reading.quality.clone()));
+                        seen.ahead = false;
+                    }
+                    readings.push(reading);
+                }
+                Event::Happened(one) => self.news.push(DriverReport::Event(DeviceEvent {
+                    equipment: self.device.config.equipment.clone(),
+                    source: one.source,
+                    message: one.message,
+                    severity: one.severity,
+                    source_time: one.time,
+                    receive_time: self.device.clock.now(),
+                })),
                 Event::Ended(cause) if readings.is_empty() => return Err(LinkError::lost("session", cause)),
                 Event::Ended(cause) => {
                     self.waiting.push_front(Event::Ended(cause));
@@ -220,245 +236,188 @@ impl Connection {
         Ok(readings)
     }
 
+    /// Reads every tag from the device: proof that values still hold, and the only source where it refuses to watch.
     pub(crate) async fn read_all(&mut self) -> Result<Vec<Reading>, LinkError> {
-        self.check_subscription()?;
-        let data = self.read(&self.nodes.clone(), AttributeId::Value).await?;
-        Ok(data.iter().enumerate().map(|(tag, data)| reading(tag, data)).collect())
+        self.retry().await?;
+        let began = Clock::wall();
+        let mut nodes: Vec<_> = self.points.iter().filter_map(|one| one.node().cloned()).collect();
+        nodes.push(VariableId::Server_ServiceLevel.into());
+        let data = resolve::read(&self.open.session, &mut self.limits, &nodes, AttributeId::Value).await?;
+        self.device.meter.answered(began.elapsed());
+        self.service_level = data.last().and_then(level);
+        let mut data = data.iter();
+        let read: Vec<_> = self
+            .points
+            .iter()
+            .enumerate()
+            .filter_map(|(tag, point)| match point {
+                Point::Variable { .. } => data.next().map(|data| reading(tag, data)),
+                Point::Missing(cause) => Some(without_node(tag, cause.clone())),
+                Point::Method(_) => None,
+            })
+            .collect();
+        // What was on its way before the answer comes first.
+        let mut readings = self.take_waiting()?;
+        readings.extend(read.into_iter().filter(|one| self.stands(one)));
+        Ok(readings)
+    }
+
+    /// Whether a value that was read may be reported: it agrees with the last notification, or none is under way.
+    ///
+    /// A read that runs ahead of a notification would put values out of order, so the first one is held back.
+    fn stands(&mut self, read: &Reading) -> bool {
+        let Some(seen) = self.seen.get_mut(read.tag).filter(|seen| seen.watched && !seen.deadband) else { return true };
+        let agrees =
+            seen.last.as_ref().is_some_and(|(value, quality)| *value == read.value && *quality == read.quality);
+        let stands = agrees || seen.ahead;
+        seen.ahead = !agrees;
+        stands
+    }
+
+    /// Asks again for items that the device refused.
+    async fn retry(&mut self) -> Result<(), LinkError> {
+        if self.refused.is_empty() || self.retried_at.elapsed() < RETRY_EVERY {
+            return Ok(());
+        }
+        let again: Vec<_> = self.wanted.iter().filter(|one| self.refused.contains(&one.tag)).cloned().collect();
+        self.watch(&again).await
     }
 
     pub(crate) async fn read_one(&mut self, tag: usize) -> Result<Reading, LinkError> {
-        let no_node = Reading {
-            tag,
-            value: None,
-            quality: Quality::bad(Cause::Device("the template has no node for this tag".to_owned())),
-            source_time: None,
-            server_time: None,
-            overflow: false,
+        let node = match self.points.get(tag) {
+            Some(Point::Variable { node, .. }) => node.clone(),
+            Some(Point::Missing(cause)) => return Ok(without_node(tag, cause.clone())),
+            Some(Point::Method(_)) | None => return Ok(without_node(tag, "this tag has no value".to_owned())),
         };
-        let Some(node) = self.nodes.get(tag).cloned() else { return Ok(no_node) };
-        let data = self.read(&[node], AttributeId::Value).await?;
-        Ok(data.first().map_or(no_node, |data| reading(tag, data)))
+        let data = resolve::read(&self.open.session, &mut self.limits, &[node], AttributeId::Value).await?;
+        Ok(data.first().map_or_else(|| without_node(tag, "no answer".to_owned()), |data| reading(tag, data)))
     }
 
     pub(crate) async fn write(&mut self, tag: usize, value: &SampleValue) -> Result<(), WriteFault> {
         let unsendable = |reason: &str| WriteFault::Unsendable { reason: reason.to_owned() };
-        let Some(node) = self.nodes.get(tag).cloned() else {
-            return Err(unsendable("the template has no node for this tag"));
-        };
-        let Some(scalar) = self.scalars.get(tag).copied().flatten() else {
-            return Err(unsendable("the device did not say of which type this node is"));
+        let (node, scalar) = match self.points.get(tag) {
+            Some(Point::Variable { node, scalar: Some(scalar) }) => (node.clone(), *scalar),
+            Some(Point::Variable { .. }) => {
+                return Err(unsendable("the device did not say of which type this node is"));
+            }
+            Some(Point::Missing(cause)) => return Err(unsendable(cause)),
+            Some(Point::Method(_)) | None => return Err(unsendable("this tag has no value to be written")),
         };
         let value = scalar.variant(value).map_err(|reason| WriteFault::Unsendable { reason })?;
+        self.healthy().await?;
         let request = WriteValue {
             node_id: node,
             attribute_id: AttributeId::Value as u32,
             value: DataValue::value_only(value),
             ..WriteValue::default()
         };
-        match timeout(REQUEST_MAX, self.session.write(&[request])).await {
+        match timeout(REQUEST_MAX, self.open.session.write(&[request])).await {
             Err(_) => Err(WriteFault::Lost(LinkError::lost("write", "no answer in time"))),
             Ok(Err(error)) => Err(WriteFault::Lost(LinkError::lost("write", error))),
             Ok(Ok(results)) => match results.first() {
                 Some(status) if status.is_good() => Ok(()),
-                Some(status) => Err(judge_write(*status)),
+                Some(status) => Err(judge(*status)),
                 None => Err(WriteFault::Lost(LinkError::lost("write", "an answer without a result"))),
             },
         }
     }
 
+    /// Calls the method of a tag, once.
+    pub(crate) async fn call(&mut self, tag: usize, value: &SampleValue) -> Result<Option<SampleValue>, WriteFault> {
+        let method = match self.points.get(tag) {
+            Some(Point::Method(method)) => method.clone(),
+            Some(Point::Missing(cause)) => return Err(WriteFault::Unsendable { reason: cause.clone() }),
+            _ => return Err(WriteFault::Unsendable { reason: "this tag has no method".to_owned() }),
+        };
+        self.healthy().await?;
+        method.call(&self.open.session, value).await
+    }
+
+    /// A server that says of itself that it is not healthy is given no orders.
+    async fn healthy(&mut self) -> Result<(), WriteFault> {
+        let nodes = [NodeId::from(VariableId::Server_ServiceLevel)];
+        let data = resolve::read(&self.open.session, &mut self.limits, &nodes, AttributeId::Value).await;
+        // Nothing was sent yet: this is not a write of which nobody knows.
+        let data = data.map_err(|lost| WriteFault::Unsendable {
+            reason: format!("the link was lost before anything was sent: {lost}"),
+        })?;
+        self.service_level = data.first().and_then(level);
+        match self.complaint() {
+            Some(reason) => Err(WriteFault::Unsendable { reason }),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) async fn close(self) {
-        if let Ok(Err(error)) = timeout(REQUEST_MAX, self.session.disconnect()).await {
-            tracing::debug!(%error, "OPC UA: the session did not end in order");
-        }
+        self.open.close().await;
     }
 
-    async fn read(&self, nodes: &[NodeId], attribute: AttributeId) -> Result<Vec<DataValue>, LinkError> {
-        let mut all = Vec::with_capacity(nodes.len());
-        for chunk in nodes.chunks(ITEMS_PER_REQUEST) {
-            let request: Vec<_> = chunk
-                .iter()
-                .map(|node| ReadValueId {
-                    node_id: node.clone(),
-                    attribute_id: attribute as u32,
-                    ..ReadValueId::default()
-                })
-                .collect();
-            let answer = timeout(REQUEST_MAX, self.session.read(&request, TimestampsToReturn::Both, 0.0)).await;
-            match answer {
-                Err(_) => {
-                    let cause = format!("no answer within {} s", REQUEST_MAX.as_secs());
-                    return Err(LinkError::lost("read", cause));
-                }
-                Ok(Err(error)) => return Err(LinkError::lost("read", error)),
-                Ok(Ok(values)) if values.len() == chunk.len() => all.extend(values),
-                Ok(Ok(_)) => return Err(LinkError::lost("read", "an answer of the wrong length")),
-            }
+    /// The watchdogs: a connection on which nothing comes, and a subscription that neither delivers nor says that it
+    /// is alive, are not trusted.
+    fn check(&mut self) -> Result<(), LinkError> {
+        if self.open.watch.heard_at().elapsed() > SILENCE_MAX {
+            let cause = format!("nothing has come from the device for {} s", SILENCE_MAX.as_secs_f64());
+            return Err(LinkError::lost("connection", cause));
         }
-        Ok(all)
-    }
-
-    /// The watchdog: a subscription that neither delivers nor says that it is alive is not trusted.
-    fn check_subscription(&self) -> Result<(), LinkError> {
-        let published_at = *self.watch.published_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let published_at = self.open.watch.published_at();
+        if self.published_at != Some(published_at) {
+            self.published_at = Some(published_at);
+            self.device.meter.published();
+        }
         let silent = published_at.elapsed();
-        if silent > self.silence * 2 {
-            let cause = format!("the subscription has been silent for {} s", silent.as_secs());
+        let silence = self.subscription.silence;
+        if silent > silence * 2 {
+            let cause = format!("the subscription has been silent for {:.1} s", silent.as_secs_f64());
             return Err(LinkError::lost("subscription", cause));
         }
-        if silent > self.silence {
-            self.session.trigger_publish_now();
+        if silent > silence && self.asked_at != Some(published_at) {
+            self.asked_at = Some(published_at);
+            ask_to_publish(&self.open);
         }
         Ok(())
     }
 }
 
-/// Runs the session until it ends; the library's own reconnection is never reached.
-async fn drive<T>(
-    event_loop: SessionEventLoop<T>,
-    ready: oneshot::Sender<Result<(), StatusCode>>,
-    to_us: mpsc::Sender<Event>,
-    watch: Arc<Watch>,
-) where
-    T: opcua::client::transport::Connector + Send + Sync + 'static,
-{
-    let mut ready = Some(ready);
-    let polls = event_loop.enter();
-    tokio::pin!(polls);
-    let cause = loop {
-        match polls.next().await {
-            Some(Ok(SessionPollResult::Reconnected(_))) => {
-                if let Some(ready) = ready.take() {
-                    let _ = ready.send(Ok(()));
-                }
-            }
-            Some(Ok(SessionPollResult::Subscription(SubscriptionActivity::Publish))) => {
-                *watch.published_at.lock().unwrap_or_else(PoisonError::into_inner) = Clock::wall();
-            }
-            Some(Ok(
-                SessionPollResult::ConnectionLost(status)
-                | SessionPollResult::SessionActivity(SessionActivity::KeepAliveFailed(status)),
-            )) => break status,
-            Some(Ok(SessionPollResult::ReconnectFailed(status)) | Err(status)) => break status,
-            Some(Ok(_)) => {}
-            None => break StatusCode::BadSessionClosed,
-        }
+fn wanted(device: &Device, space: &OpcUaSpace, points: &[Point]) -> Vec<Wanted> {
+    let sampling = |said: Option<&OpcUaPoint>| {
+        let own = said.and_then(|one| one.sampling_ms).or(space.sampling_ms).unwrap_or(space.publishing_ms);
+        Duration::from_millis(u64::from(own))
     };
-    match ready.take() {
-        Some(ready) => drop(ready.send(Err(cause))),
-        // Waiting is fine here: nothing else runs in this task any more.
-        None => drop(to_us.send(Event::Ended(cause.to_string())).await),
+    points
+        .iter()
+        .zip(&device.template.tags)
+        .enumerate()
+        .filter_map(|(tag, (point, template))| {
+            let said = template.opc_ua.as_ref();
+            let deadband = said.and_then(|one| one.deadband);
+            Some(Wanted { tag, node: point.node()?.clone(), sampling: sampling(said), deadband })
+        })
+        .collect()
+}
+
+fn without_node(tag: usize, cause: String) -> Reading {
+    Reading {
+        tag,
+        value: None,
+        quality: Quality::bad(Cause::Device(cause)),
+        source_time: None,
+        server_time: None,
+        overflow: false,
     }
 }
 
-/// Whether anything listens there at all; the operating system's own words are the clearest.
-async fn reach(url: &str) -> Result<(), LinkError> {
-    let authority = url.strip_prefix("opc.tcp://").unwrap_or(url).split('/').next().unwrap_or_default();
-    match timeout(REQUEST_MAX, TcpStream::connect(authority)).await {
-        Err(_) => Err(LinkError::lost("connect", format!("no answer within {} s", REQUEST_MAX.as_secs()))),
-        Ok(Err(error)) => Err(LinkError::lost("connect", error)),
-        Ok(Ok(_)) => Ok(()),
+fn level(data: &DataValue) -> Option<u8> {
+    match data.value {
+        Some(Variant::Byte(level)) => Some(level),
+        _ => None,
     }
 }
 
-fn client(device: &Device) -> Result<Client, LinkError> {
-    ClientBuilder::new()
-        .application_name(APPLICATION_NAME)
-        .application_uri(APPLICATION_URI)
-        .product_uri(APPLICATION_URI)
-        .create_sample_keypair(false)
-        .certificate_path(OWN_CERTIFICATE)
-        .private_key_path(OWN_KEY)
-        .pki_dir(&device.pki_dir)
-        .trust_server_certs(false)
-        .verify_server_certs(true)
-        .session_retry_limit(0)
-        .recreate_subscriptions(false)
-        .keep_alive_interval(Duration::from_secs(5))
-        .max_failed_keep_alive_count(0)
-        .request_timeout(REQUEST_MAX)
-        .session_timeout(SESSION_TIMEOUT_MS)
-        .client()
-        .map_err(|reasons| LinkError::NeedsPerson { reason: format!("OPC UA client: {}", reasons.join(", ")) })
-}
-
-/// The signed and encrypted endpoint of a trusted device, at the address that was configured.
-async fn endpoint(client: &Client, device: &Device, url: &str) -> Result<EndpointDescription, LinkError> {
-    let offered = timeout(REQUEST_MAX * 2, client.get_server_endpoints_from_url(url))
-        .await
-        .map_err(|_| LinkError::lost("ask for endpoints", "no answer in time"))?
-        .map_err(|error| LinkError::lost("ask for endpoints", error))?;
-    let wanted = |one: &EndpointDescription| {
-        one.security_policy_uri.as_ref() == SecurityPolicy::Basic256Sha256.to_uri()
-            && one.security_mode == MessageSecurityMode::SignAndEncrypt
-    };
-    let Some(mut endpoint) = offered.into_iter().find(wanted) else {
-        let reason = "the device offers no endpoint with Basic256Sha256 and SignAndEncrypt; switch it on at the device";
-        return Err(LinkError::NeedsPerson { reason: reason.to_owned() });
-    };
-    let der = endpoint.server_certificate.as_ref();
-    let checked = TrustList::open(&device.pki_dir).and_then(|list| list.check(der));
-    match checked {
-        Err(error) => return Err(LinkError::NeedsPerson { reason: error.to_string() }),
-        Ok(Err(unknown)) => {
-            let reason = format!(
-                "the certificate of the device is not trusted: {} (thumbprint {}); compare the thumbprint with the \
-                 device's and approve it",
-                unknown.subject, unknown.thumbprint
-            );
-            return Err(LinkError::NeedsPerson { reason });
-        }
-        Ok(Ok(())) => {}
-    }
-    // A device behind address translation advertises an address that leads elsewhere.
-    endpoint.endpoint_url = url.into();
-    Ok(endpoint)
-}
-
-/// Why a session was refused, and whether trying again can help.
-fn refused(device: &Device, status: StatusCode) -> LinkError {
-    let code = status.sub_code().to_string();
-    let reason = match code.as_str() {
-        "BadUserAccessDenied" | "BadIdentityTokenRejected" | "BadIdentityTokenInvalid" => {
-            let user = device.config.user.as_deref().unwrap_or("(none)");
-            format!("the device refuses user \"{user}\" or the password ({code}); correct the credentials")
-        }
-        "BadSecurityChecksFailed" | "BadCertificateUntrusted" => format!(
-            "the device does not trust our certificate ({code}); approve thumbprint {} at the device",
-            own_thumbprint(&device.pki_dir)
-        ),
-        other if other.starts_with("BadCertificate") => {
-            format!("the certificate of the device does not hold ({code}); correct its address here or renew it there")
-        }
-        _ => return LinkError::lost("open session", code),
-    };
-    LinkError::NeedsPerson { reason }
-}
-
-fn judge_write(status: StatusCode) -> WriteFault {
-    let code = status.sub_code().to_string();
-    match code.as_str() {
-        // The server does not know whether the device behind it got the value.
-        "BadCommunicationError" | "BadTimeout" | "BadNoCommunication" | "BadRequestInterrupted" => {
-            WriteFault::Unclear { reason: format!("the device does not know whether the write took effect: {code}") }
-        }
-        _ => WriteFault::Refused { code },
-    }
-}
-
-fn item(handle: u32, node: &NodeId, sampling: Duration) -> MonitoredItemCreateRequest {
-    MonitoredItemCreateRequest {
-        item_to_monitor: ReadValueId {
-            node_id: node.clone(),
-            attribute_id: AttributeId::Value as u32,
-            ..ReadValueId::default()
-        },
-        monitoring_mode: MonitoringMode::Reporting,
-        requested_parameters: MonitoringParameters {
-            client_handle: handle,
-            sampling_interval: sampling.as_secs_f64() * 1000.0,
-            filter: ExtensionObject::null(),
-            queue_size: QUEUE_PER_TAG,
-            discard_oldest: true,
-        },
+fn service(level: u8) -> &'static str {
+    match level {
+        0 => "maintenance",
+        1 => "no data",
+        2..SERVICE_LEVEL_HEALTHY => "degraded",
+        SERVICE_LEVEL_HEALTHY.. => "healthy",
     }
 }

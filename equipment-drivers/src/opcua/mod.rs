@@ -1,12 +1,23 @@
-//! OPC UA: one signed and encrypted session per device, its trust list, and a simulator that is a real server.
+//! OPC UA: one session per device, secured as configured, its trust list, and a simulator that is a real server.
 //!
-//! Only Basic256Sha256 with SignAndEncrypt is spoken. Nothing is trusted that a person has not approved.
+//! Signed and encrypted, unless a reason is on record. Nothing is trusted that a person has not approved.
 
+pub mod browse;
+mod chain;
 pub(crate) mod client;
+pub mod draft;
+mod method;
+pub(crate) mod own;
+pub mod point;
+mod resolve;
+pub mod security;
+mod session;
 pub mod sim;
 mod space;
+mod subscribe;
 pub mod trust;
-pub(crate) mod value;
+mod unit;
+pub mod value;
 
 use std::time::Duration;
 
@@ -15,6 +26,8 @@ pub(crate) const TRUSTED: &str = "trusted";
 pub(crate) const REJECTED: &str = "rejected";
 pub(crate) const OWN_CERTIFICATE: &str = "own/cert.der";
 pub(crate) const OWN_KEY: &str = "private/private.pem";
+/// The library's own copy of what we have checked.
+pub(crate) const CHECKED: &str = "checked";
 
 /// Longest wait for an answer to a request.
 pub const REQUEST_MAX: Duration = Duration::from_secs(3);

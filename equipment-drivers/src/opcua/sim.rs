@@ -22,8 +22,8 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time::timeout};
 
 use super::{
     OWN_CERTIFICATE, OWN_KEY,
+    own::ensure_key_pair,
     space::{self, NAMESPACE, POINTS, View},
-    trust::ensure_key_pair,
     value::to_date_time,
 };
 use crate::{

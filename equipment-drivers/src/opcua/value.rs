@@ -5,6 +5,8 @@ use mes_core::{
     historian::{Cause, Quality, SampleValue},
 };
 use opcua::types::{DataTypeId, DataValue, DateTime, NodeId, StatusCode, UAString, Variant};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{driver::Reading, modbus::codec::shortest};
 
@@ -13,8 +15,10 @@ const EPOCH_TICKS: i64 = 116_444_736_000_000_000;
 const TICKS_PER_MS: i64 = 10_000;
 
 /// A scalar type that can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scalar {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "named as OPC UA names them")]
+pub enum Scalar {
     Boolean,
     SByte,
     Byte,
@@ -45,6 +49,25 @@ impl Scalar {
             DataTypeId::Float => Self::Float,
             DataTypeId::Double => Self::Double,
             DataTypeId::String => Self::Text,
+            _ => return None,
+        })
+    }
+
+    /// From a value, where the DataType is one of the server's own.
+    pub(crate) fn of_value(value: &Variant) -> Option<Self> {
+        Some(match value {
+            Variant::Boolean(_) => Self::Boolean,
+            Variant::SByte(_) => Self::SByte,
+            Variant::Byte(_) => Self::Byte,
+            Variant::Int16(_) => Self::Int16,
+            Variant::UInt16(_) => Self::UInt16,
+            Variant::Int32(_) => Self::Int32,
+            Variant::UInt32(_) => Self::UInt32,
+            Variant::Int64(_) => Self::Int64,
+            Variant::UInt64(_) => Self::UInt64,
+            Variant::Float(_) => Self::Float,
+            Variant::Double(_) => Self::Double,
+            Variant::String(_) => Self::Text,
             _ => return None,
         })
     }
@@ -104,7 +127,7 @@ fn whole(value: &SampleValue) -> Option<i64> {
 }
 
 /// Our value for theirs; the cause when it is none.
-fn value_of(variant: &Variant) -> Result<SampleValue, Cause> {
+pub(crate) fn value_of(variant: &Variant) -> Result<SampleValue, Cause> {
     let real = |number: f64| {
         if number.is_finite() { Ok(SampleValue::Real(number)) } else { Err(Cause::SensorFault) }
     };
@@ -127,6 +150,15 @@ fn value_of(variant: &Variant) -> Result<SampleValue, Cause> {
         Variant::LocalizedText(text) => Ok(SampleValue::Text(text.text.as_ref().to_owned())),
         Variant::Empty => Err(Cause::NotYetRead),
         _ => Err(Cause::Device("a value of this type is not supported".to_owned())),
+    }
+}
+
+/// A text, where it is one.
+pub(crate) fn text_of(variant: &Variant) -> String {
+    match variant {
+        Variant::String(text) => text.as_ref().to_owned(),
+        Variant::LocalizedText(text) => text.text.as_ref().to_owned(),
+        _ => String::new(),
     }
 }
 

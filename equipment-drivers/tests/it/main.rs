@@ -3,6 +3,8 @@
 //! No test sleeps for a fixed time: each waits for a report with a deadline.
 
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod bus;
 #[cfg(test)]
 mod cost;
@@ -17,7 +19,11 @@ mod opcua;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
 mod peer_modbus;
+#[cfg(test)]
+mod peer_opcua;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
@@ -26,3 +32,5 @@ mod record;
 mod rig;
 #[cfg(test)]
 mod stranger;
+#[cfg(test)]
+mod trust;

@@ -123,6 +123,15 @@ impl Rig {
         self.link("online", |state| *state == LinkState::Online).await
     }
 
+    /// Online, or the reason why a person is needed.
+    pub(crate) async fn settled(&mut self) -> Result<(), String> {
+        let settles = |state: &LinkState| matches!(state, LinkState::Online | LinkState::Faulted(_));
+        match self.link("online or faulted", settles).await.state {
+            LinkState::Faulted(reason) => Err(reason),
+            _ => Ok(()),
+        }
+    }
+
     /// The reason of the first fault from now on.
     pub(crate) async fn fault(&mut self) -> String {
         match self.link("faulted", |state| matches!(state, LinkState::Faulted(_))).await.state {

@@ -34,7 +34,8 @@ pub(super) fn ask_new_login(person: PersonId) -> anyhow::Result<Login> {
     Ok(Login { person, password })
 }
 
-fn ask(prompt: &str) -> anyhow::Result<String> {
+/// Asks for a secret: at the terminal without showing it, or as the next line of standard input.
+pub(super) fn ask(prompt: &str) -> anyhow::Result<String> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).context("the password could not be read");
     }

@@ -1,13 +1,14 @@
-//! `mes device`: the device templates that come with the program, to be imported into a facility file.
+//! `mes device`: the device templates that come with the program, and drafts of new ones from what a server offers.
 
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
+use super::browse;
 use crate::device_templates::offered;
 
-/// Device templates that come with the program.
+/// Device templates: those that come with the program, and drafts of new ones.
 #[derive(Debug, Args)]
 pub(super) struct Device {
     #[command(subcommand)]
@@ -21,11 +22,16 @@ enum What {
         /// Which one to print
         name: Option<String>,
     },
+    /// Browse an OPC UA server into the draft of a device template
+    Browse(browse::Browse),
 }
 
 impl Device {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let What::Templates { name } = self.what;
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let name = match self.what {
+            What::Templates { name } => name,
+            What::Browse(browse) => return browse.run().await,
+        };
         let Some(name) = name else {
             for template in offered() {
                 println!(

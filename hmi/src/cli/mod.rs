@@ -1,6 +1,7 @@
 //! The command line: a table of commands, one file each. It parses and prints; it decides nothing.
 
 mod ask;
+mod browse;
 mod demo;
 mod device;
 mod export;
@@ -41,7 +42,7 @@ enum Command {
     Simulate(simulate::Simulate),
     /// Compare a facility file with the facility in force, and propose or approve the difference
     Facility(facility::Facility),
-    /// Show the device templates that a facility file can import
+    /// Show the device templates that a facility file can import, or browse a server into a draft
     Device(device::Device),
     /// Check master recipes
     Recipe(recipe::Recipe),
@@ -66,7 +67,7 @@ pub fn main() -> ExitCode {
             Command::Gateway(command) => block_on(command.run()),
             Command::Simulate(command) => block_on(command.run()),
             Command::Facility(command) => block_on(command.run()),
-            Command::Device(command) => command.run(),
+            Command::Device(command) => block_on(command.run()),
             Command::Recipe(command) => command.run(),
             Command::Export(command) => block_on(command.run()),
             Command::Verify(command) => command.run(),
