@@ -27,6 +27,9 @@ use crate::{
 
 const MEDIA: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// Name, what it says, and where it is counted.
+type Figure<T> = (&'static str, &'static str, fn(&Diagnostics) -> T);
+
 type Labels = Vec<(&'static str, String)>;
 
 /// The figures now; the policy of the address has judged the token.
@@ -42,7 +45,7 @@ pub(crate) async fn show(State(state): State<AppState>) -> Result<Response, WebE
 fn exposition(view: &View, figures: &AllFigures, process: ProcessFigures) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("mes");
     links(&mut registry, view);
-    let counters: [(&str, &str, fn(&Diagnostics) -> u64); 7] = [
+    let counters: [Figure<u64>; 7] = [
         ("device_requests", "Requests sent", |seen| seen.requests),
         ("device_timeouts", "Requests without an answer in time", |seen| seen.timeouts),
         ("device_exceptions", "Requests that the device refused", |seen| seen.exceptions),
@@ -58,7 +61,7 @@ fn exposition(view: &View, figures: &AllFigures, process: ProcessFigures) -> Res
         }
         registry.register(name, help, family);
     }
-    let gauges: [(&str, &str, fn(&Diagnostics) -> Option<f64>); 4] = [
+    let gauges: [Figure<Option<f64>>; 4] = [
         ("device_latency_p50_seconds", "Half of the last answers came within this", |seen| {
             seen.latency_p50_us.map(|us| shown(us) / 1e6)
         }),
