@@ -25,16 +25,26 @@ pub mod opcua;
 // Simulated devices: handle, misbehaviour, network plug, and what happens inside.
 pub mod simulator;
 
+pub mod device_kind;
+
 pub mod fault;
+
+pub mod fault_catalogue;
 
 mod gate;
 
+mod serial_line;
+
+pub mod sim_plant;
+
 pub mod physics;
 
+pub use device_kind::{DeviceKind, Framing};
 pub use diagnostic::{Diagnostics, LinkDiagnostics, Meter};
 pub use driver::{DeviceConfig, DeviceEvent, DeviceTag, DriverReport, Sampling, Secret};
 pub use fault::Fault;
-pub use modbus::sim::IncubatorSim;
+pub use fault_catalogue::{FaultError, FaultKind};
+pub use modbus::sim_incubator::IncubatorSim;
 pub use opcua::{
     browse::{BrowseError, BrowseRequest, browse},
     draft::Draft,
@@ -42,6 +52,7 @@ pub use opcua::{
     sim::BioreactorSim,
     trust::{Certificate, PkiError, TrustList},
 };
+pub use sim_plant::{ScheduledFault, SimDevice, SimPlant};
 pub use simulator::{SimError, SimHandle};
 pub use supervisor::{Fleet, FleetError, FleetOptions, REPORTS_WAITING_MAX};
 pub use template::{Template, TemplateError, Templates};

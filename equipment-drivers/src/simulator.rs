@@ -7,18 +7,23 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
 use tokio::{
     sync::{Notify, mpsc, oneshot},
-    time::{MissedTickBehavior, interval},
+    task::JoinSet,
+    time::{MissedTickBehavior, Sleep, interval, sleep},
 };
 
 use crate::{
+    device_kind::{DeviceKind, Framing},
     fault::{Fault, FaultBoard},
+    fault_catalogue::{FaultError, FaultKind},
     gate::Gate,
+    serial_line,
 };
 
 /// Interval at which a simulated device renews its values, in wall time.
@@ -56,15 +61,49 @@ pub enum SimError {
         /// What is wrong.
         reason: String,
     },
+    /// The fault is none for this device.
+    #[error(transparent)]
+    Fault(#[from] FaultError),
+    /// There is no such device.
+    #[error("no simulated device is called {name}")]
+    NoSuchDevice {
+        /// The name asked for.
+        name: String,
+    },
+    /// Two devices have the same name.
+    #[error("two simulated devices are called {name}; give each a name of its own")]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// The serial line could not be opened.
+    #[error("simulator {name}: the serial line {path} cannot be opened: {reason}")]
+    Serial {
+        /// Its name.
+        name: String,
+        /// The line.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// The simulator has ended.
     #[error("the simulator has ended")]
     Ended,
 }
 
+/// How a server is to start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rising {
+    /// The namespace of the device has another index than usual.
+    pub(crate) shifted: bool,
+    /// The address at which clients reach it: that of the gate.
+    pub(crate) public: SocketAddr,
+}
+
 /// A device behind a gate.
 pub(crate) trait Machine: Send + 'static {
     /// Starts the server on a port of its own and says which.
-    fn rise(&mut self, shifted: bool) -> impl Future<Output = Result<SocketAddr, String>> + Send;
+    fn rise(&mut self, rising: Rising) -> impl Future<Output = Result<SocketAddr, String>> + Send;
     /// Ends the server at once.
     fn fall(&mut self) -> impl Future<Output = ()> + Send;
     /// Renews the values.
@@ -78,6 +117,7 @@ pub(crate) trait Machine: Send + 'static {
 enum Command {
     Fault(Fault),
     Clear,
+    ClearKind(FaultKind),
     Stop,
     Start,
     OpenDoor(i64),
@@ -89,15 +129,29 @@ type Answer = Result<bool, SimError>;
 #[derive(Debug)]
 pub struct SimHandle {
     name: String,
+    kind: DeviceKind,
+    framing: Framing,
     address: String,
     certificate: Option<PathBuf>,
+    faults: FaultBoard,
     commands: mpsc::Sender<(Command, oneshot::Sender<Answer>)>,
+    /// Where its port is, and the serial lines that lead to it; they end with this.
+    port: SocketAddr,
+    lines: JoinSet<()>,
 }
 
 impl SimHandle {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+    /// What it is.
+    pub fn kind(&self) -> DeviceKind {
+        self.kind
+    }
+    /// How it speaks.
+    pub fn framing(&self) -> Framing {
+        self.framing
     }
     /// The address for a [`crate::DeviceConfig`].
     pub fn address(&self) -> &str {
@@ -107,13 +161,29 @@ impl SimHandle {
     pub fn certificate(&self) -> Option<&Path> {
         self.certificate.as_deref()
     }
-    /// Puts a fault in force, besides those that are.
+    /// The faults in force, in the order in which they were set.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.faults.all()
+    }
+    /// Puts a fault in force, besides those that are; an error when this device cannot do that.
     pub async fn set_fault(&self, fault: Fault) -> Result<(), SimError> {
+        fault.kind().build(self.kind, self.framing, fault.tag().map(mes_core::id::TagName::as_str), fault.number())?;
         self.ask(Command::Fault(fault)).await.map(drop)
     }
     /// Ends all faults.
     pub async fn clear(&self) -> Result<(), SimError> {
         self.ask(Command::Clear).await.map(drop)
+    }
+    /// Ends the faults of one kind.
+    pub async fn clear_fault(&self, kind: FaultKind) -> Result<(), SimError> {
+        self.ask(Command::ClearKind(kind)).await.map(drop)
+    }
+    /// Lets it answer on a serial line too. Only of use to a device that speaks Modbus RTU.
+    pub fn answer_on(&mut self, path: &str, baud: u32) -> Result<(), SimError> {
+        let failed = |reason| SimError::Serial { name: self.name.clone(), path: path.to_owned(), reason };
+        let line = serial_line::open(path, baud).map_err(failed)?;
+        self.lines.spawn(serial_line::join(line, self.port));
+        Ok(())
     }
     /// Kills the server: connections end, the port refuses. The device goes on living.
     pub async fn stop(&self) -> Result<(), SimError> {
@@ -137,10 +207,10 @@ impl SimHandle {
 /// What a machine is started with.
 pub(crate) struct Start {
     pub(crate) name: String,
+    pub(crate) kind: DeviceKind,
+    pub(crate) framing: Framing,
     pub(crate) port: u16,
     pub(crate) connections_max: usize,
-    /// Before and after HOST:PORT in the address.
-    pub(crate) around: (&'static str, &'static str),
     pub(crate) certificate: Option<PathBuf>,
     pub(crate) faults: FaultBoard,
     /// Renew the values at once.
@@ -148,21 +218,26 @@ pub(crate) struct Start {
 }
 
 /// Takes the port, starts the machine and its task.
-pub(crate) async fn start<M: Machine>(start: Start, mut machine: M) -> Result<SimHandle, SimError> {
-    let Start { name, port, connections_max, around, certificate, faults, renew } = start;
+pub(crate) async fn start<M: Machine>(start: Start, machine: M) -> Result<SimHandle, SimError> {
+    let Start { name, kind, framing, port, connections_max, certificate, faults, renew } = start;
     let asked = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let gate = Gate::bind(asked, connections_max, faults.clone()).await.map_err(|source| SimError::Port {
         name: name.clone(),
         port,
         source,
     })?;
-    let address = format!("{}{}{}", around.0, gate.address(), around.1);
-    let target = machine.rise(false).await.map_err(|reason| SimError::Server { name: name.clone(), reason })?;
+    let address = match framing {
+        Framing::OpcUa => format!("opc.tcp://{}/", gate.address()),
+        Framing::ModbusTcp | Framing::ModbusRtu => gate.address().to_string(),
+    };
+    let public = gate.address();
     let (commands, queue) = mpsc::channel(COMMANDS_WAITING_MAX);
-    let mut plant = Plant { name: name.clone(), machine, gate, faults, target: Some(target), shifted: false };
-    plant.plug().await?;
+    let mut plant =
+        Plant { name: name.clone(), machine, gate, faults: faults.clone(), target: None, shifted: false, away: None };
+    plant.start().await?;
     tokio::spawn(plant.run(queue, renew));
-    Ok(SimHandle { name, address, certificate, commands })
+    let lines = JoinSet::new();
+    Ok(SimHandle { name, kind, framing, address, certificate, faults, commands, port: public, lines })
 }
 
 struct Plant<M> {
@@ -172,6 +247,8 @@ struct Plant<M> {
     faults: FaultBoard,
     target: Option<SocketAddr>,
     shifted: bool,
+    /// Runs out when a killed server comes back.
+    away: Option<Pin<Box<Sleep>>>,
 }
 
 impl<M: Machine> Plant<M> {
@@ -186,6 +263,11 @@ impl<M: Machine> Plant<M> {
                     self.machine.tick();
                     let _ = answer.send(done);
                 }
+                () = over(&mut self.away) => {
+                    if let Err(error) = self.start().await {
+                        tracing::warn!(%error, "simulator: it did not come back");
+                    }
+                }
                 () = renew.notified() => self.machine.tick(),
                 _ = tick.tick() => self.machine.tick(),
             }
@@ -196,22 +278,16 @@ impl<M: Machine> Plant<M> {
 
     async fn obey(&mut self, command: Command) -> Answer {
         match command {
-            Command::Fault(Fault::Drop) => {
-                self.faults.set(Fault::Drop);
-                self.gate.cut().await;
-            }
-            Command::Fault(Fault::ShiftNamespace) => {
-                self.shifted = !self.shifted;
-                self.stop().await;
-                self.start().await?;
-            }
-            Command::Fault(fault) => self.faults.set(fault),
+            Command::Fault(fault) => self.begin(fault).await?,
             Command::Clear => {
-                let was_cut = self.faults.has(&Fault::Drop);
+                let ended = self.faults.all();
                 self.faults.clear();
-                if was_cut {
-                    self.plug().await?;
-                }
+                self.mend(&ended).await?;
+            }
+            Command::ClearKind(kind) => {
+                let ended: Vec<Fault> = self.faults.all().into_iter().filter(|one| one.kind() == kind).collect();
+                self.faults.clear_kind(kind);
+                self.mend(&ended).await?;
             }
             Command::Stop => self.stop().await,
             Command::Start => self.start().await?,
@@ -220,15 +296,64 @@ impl<M: Machine> Plant<M> {
         Ok(true)
     }
 
+    async fn begin(&mut self, fault: Fault) -> Result<(), SimError> {
+        match fault {
+            Fault::Reset => self.gate.reset(),
+            Fault::Restart { seconds } => {
+                self.stop().await;
+                self.away = Some(Box::pin(sleep(Duration::from_secs(seconds))));
+            }
+            Fault::ShiftNamespace => {
+                self.shifted = !self.shifted;
+                self.restart().await?;
+            }
+            Fault::Drop => {
+                self.faults.set(fault);
+                self.gate.cut().await;
+            }
+            _ => {
+                let anew = fault.needs_restart();
+                self.faults.set(fault);
+                if anew {
+                    self.restart().await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes what ended faults did to server and plug.
+    async fn mend(&mut self, ended: &[Fault]) -> Result<(), SimError> {
+        if ended.iter().any(Fault::needs_restart) {
+            self.restart().await
+        } else if ended.contains(&Fault::Drop) {
+            self.plug().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn restart(&mut self) -> Result<(), SimError> {
+        // A server that is away stays away; it comes back as it is then to be.
+        if self.target.is_none() {
+            return Ok(());
+        }
+        self.stop().await;
+        self.start().await
+    }
+
     async fn stop(&mut self) {
+        self.away = None;
         self.gate.cut().await;
         self.machine.fall().await;
         self.target = None;
     }
 
     async fn start(&mut self) -> Result<(), SimError> {
+        self.away = None;
         if self.target.is_none() {
-            let risen = self.machine.rise(self.shifted).await;
+            let rising = Rising { shifted: self.shifted, public: self.gate.address() };
+            let risen = self.machine.rise(rising).await;
             self.target = Some(risen.map_err(|reason| SimError::Server { name: self.name.clone(), reason })?);
             self.plug().await?;
         }
@@ -242,5 +367,12 @@ impl<M: Machine> Plant<M> {
             self.gate.open(target).await.map_err(|source| SimError::Port { name: self.name.clone(), port, source })?;
         }
         Ok(())
+    }
+}
+
+async fn over(away: &mut Option<Pin<Box<Sleep>>>) {
+    match away {
+        Some(sleep) => sleep.as_mut().await,
+        None => std::future::pending().await,
     }
 }

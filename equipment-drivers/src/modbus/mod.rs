@@ -7,6 +7,10 @@ pub mod address;
 pub mod codec;
 pub mod plan;
 pub mod sim;
+pub(crate) mod sim_bioreactor;
+pub(crate) mod sim_counter;
+pub mod sim_incubator;
+pub(crate) mod sim_room;
 
 pub(crate) mod bus;
 pub(crate) mod client;

@@ -6,18 +6,23 @@ pub mod browse;
 mod chain;
 pub(crate) mod client;
 pub mod draft;
+mod function;
+mod lads;
 mod method;
+pub mod nodesets;
 pub(crate) mod own;
 pub mod point;
 mod resolve;
 pub mod security;
 mod session;
 pub mod sim;
+mod sim_trouble;
 mod space;
 mod subscribe;
 pub mod trust;
 mod unit;
 pub mod value;
+mod vessel;
 
 use std::time::Duration;
 

@@ -5,12 +5,21 @@
 
 use mes_core::clock::Timestamp;
 
-use super::{Pi, Refusal, STEP_MS, follow, noise, step_s, steps};
+use super::{Pi, Realism, Refusal, STEP_MS, follow, instrument, noise, step_s, steps};
 
 /// Temperature of the room, °C; its humidity and CO2, %.
 const ROOM: (f64, f64, f64) = (21.0, 40.0, 0.04);
 /// An alarm of temperature or CO2 waits this long after a change of set-point or a door, in seconds of facility time.
 const ALARM_DELAY_S: i64 = 1800;
+
+/// Doors are opened so often on a working day.
+const DOORS_PER_DAY: f64 = 9.0;
+/// Once in so many hours water is refilled (the door stands open for a minute and a half), and a gas cylinder is empty for
+/// twenty minutes until somebody has changed it.
+const REFILL_EVERY_H: i64 = 7 * 24;
+const REFILL_S: i64 = 90;
+const CYLINDER_EVERY_H: i64 = 21 * 24;
+const CYLINDER_S: i64 = 1200;
 
 /// Bit of the door in the alarm register.
 pub const ALARM_DOOR: u16 = 1;
@@ -51,6 +60,7 @@ pub struct Shown {
 #[derive(Debug, Clone)]
 pub struct Incubator {
     seed: u64,
+    realism: Realism,
     at: Timestamp,
     temperature_set: f64,
     humidity_set: f64,
@@ -67,11 +77,12 @@ pub struct Incubator {
 
 impl Incubator {
     /// An incubator that has been running at 37 °C, 5 % CO2 and 95 % humidity.
-    pub fn new(seed: u64, at: Timestamp) -> Self {
+    pub fn new(seed: u64, at: Timestamp, realism: Realism) -> Self {
         let mut heater = Pi::new(120.0, 900.0, [0.0, 300.0]);
         heater.integral = 1.6 * (37.0 - ROOM.0);
         Self {
             seed,
+            realism,
             at,
             temperature_set: 37.0,
             humidity_set: 95.0,
@@ -120,6 +131,28 @@ impl Incubator {
         }
     }
 
+    /// Whether the CO2 sensor has failed for now, where sensors fail at times.
+    pub fn co2_sensor_failed(&self) -> bool {
+        self.realism == Realism::Full && instrument::in_episode(self.seed, 31, self.at)
+    }
+
+    /// What people do to it, and what runs out.
+    fn live(&mut self) {
+        if let Some(seconds) = instrument::opens(self.seed, 32, self.at, STEP_MS, DOORS_PER_DAY) {
+            self.open_door(seconds);
+        }
+        if self.within(33, REFILL_EVERY_H, STEP_MS / 1000) {
+            self.open_door(REFILL_S);
+        }
+    }
+
+    /// Whether `at` is within the first seconds of a period of so many hours; the seed shifts the periods.
+    fn within(&self, channel: u64, every_h: i64, seconds: i64) -> bool {
+        let period_ms = every_h * 3_600_000;
+        let shift = i64::try_from(self.seed.wrapping_add(channel).wrapping_mul(7_919) % 1_000).unwrap_or_default();
+        (self.at.as_ms() + shift * (period_ms / 1_000)).rem_euclid(period_ms) < seconds * 1000
+    }
+
     fn is_open(&self) -> bool {
         self.at < self.open_until
     }
@@ -127,6 +160,9 @@ impl Incubator {
     fn step(&mut self, dt_s: f64) {
         let (room, room_humidity, room_co2) = ROOM;
         let mut heat_w = 0.0;
+        if self.realism == Realism::Full {
+            self.live();
+        }
         if self.is_open() {
             self.disturbed_at = self.at;
             let share = (dt_s / 14.0).min(1.0);
@@ -135,7 +171,8 @@ impl Incubator {
             self.co2 += (room_co2 - self.co2) * share;
         } else {
             heat_w = self.heater.output(self.temperature_set - self.sensor, dt_s);
-            let gas = (0.012 * (self.co2_set - self.co2)).clamp(0.0, 0.035);
+            let empty = self.realism == Realism::Full && self.within(34, CYLINDER_EVERY_H, CYLINDER_S);
+            let gas = if empty { 0.0 } else { (0.012 * (self.co2_set - self.co2)).clamp(0.0, 0.035) };
             self.co2 += (gas - 2.0e-5 * (self.co2 - room_co2)) * dt_s;
             self.humidity += 1.6e-3 * (self.humidity_set - self.humidity) * dt_s;
         }
@@ -189,7 +226,7 @@ mod tests {
     }
 
     fn incubator() -> Incubator {
-        Incubator::new(5, Timestamp::from_ms(1_780_000_000_000))
+        Incubator::new(5, Timestamp::from_ms(1_780_000_000_000), Realism::Calm)
     }
 
     #[test]
@@ -215,6 +252,18 @@ mod tests {
         assert!((later.temperature_cel - 37.0).abs() < 1.0, "{later:?}");
         let back = after(&mut incubator, 2400);
         assert!(back.humidity_percent > 92.0 && (back.temperature_cel - 37.0).abs() < 0.3, "{back:?}");
+    }
+
+    #[test]
+    fn in_real_life_doors_are_opened_by_day_and_the_night_is_quiet() {
+        let mut incubator = Incubator::new(5, Timestamp::from_ms(1_780_000_000_000), Realism::Full);
+        let (mut worked, mut rested) = (0, 0);
+        for _ in 0..5 * 24 * 120 {
+            let open = after(&mut incubator, 30).door != 0;
+            let count = if instrument::at_work(incubator.at()) { &mut worked } else { &mut rested };
+            *count += u32::from(open);
+        }
+        assert!(worked > 20 && rested <= 3, "{worked} {rested}: a refill may fall into the night");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What the simulated devices do inside: a culture in a stirred vessel, and an incubator's air.
+//! What the simulated devices do inside: a culture in a stirred vessel, an incubator's air, and the air of a suite.
 //!
 //! The models are explicit Euler on a fixed grid of facility time, so that the same seed and the same commands give the
 //! same values at any clock rate. They know nothing of protocols, faults or wall time. Parameters are those of the
@@ -6,7 +6,14 @@
 
 pub mod bioreactor;
 pub mod incubator;
+pub mod particles;
+pub mod room;
+
+mod instrument;
 mod noise;
+
+#[cfg(test)]
+mod bioreactor_tests;
 
 use mes_core::clock::Timestamp;
 
@@ -14,6 +21,17 @@ use mes_core::clock::Timestamp;
 pub const STEP_MS: i64 = 2000;
 /// Steps in one call at most; a longer gap is made up over several calls.
 pub const STEPS_MAX: i64 = 20_000;
+
+/// How much of the trouble of real life a model has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Realism {
+    /// Lag, noise and a grid; donors differ a little. Nothing happens that nobody asked for.
+    #[default]
+    Calm,
+    /// Besides, probes drift and fail for minutes, doors are opened in working hours, gas cylinders run out, and donors
+    /// differ as donors do.
+    Full,
+}
 
 /// Why a simulated device refuses a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,8 @@ mod order;
 #[cfg(test)]
 mod peer;
 #[cfg(test)]
+mod peer_clients;
+#[cfg(test)]
 mod peer_modbus;
 #[cfg(test)]
 mod peer_opcua;
@@ -30,6 +32,10 @@ mod proxy;
 mod record;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod simulated_modbus;
+#[cfg(test)]
+mod simulated_opcua;
 #[cfg(test)]
 mod stranger;
 #[cfg(test)]
