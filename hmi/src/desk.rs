@@ -28,6 +28,7 @@ use crate::{
     quoting::{self, Wish},
     reasons::{self, Reason},
     samples::{self, Reader},
+    simulators::FaultChange,
     web::port::{Answer, DemoInfo, Desk, Download, QuoteRequest, StageSender},
 };
 
@@ -309,10 +310,10 @@ impl Desk for FacilityDesk {
             Ok(())
         })
     }
-    fn set_plugged(&self, equipment: EquipmentId, plugged: bool) -> Answer<'_, ()> {
+    fn set_fault(&self, equipment: EquipmentId, change: FaultChange) -> Answer<'_, ()> {
         Box::pin(async move {
             let demo = self.demo.as_ref().ok_or_else(Rejection::not_found)?;
-            demo.set_plugged(&equipment, plugged).await
+            demo.set_fault(&equipment, &change).await
         })
     }
 }

@@ -29,4 +29,6 @@ pub mod reasons;
 mod samples;
 pub mod sealing;
 pub mod server;
+pub mod simulation;
+pub mod simulators;
 pub mod web;

@@ -1,67 +1,84 @@
-//! `mes simulate`: simulated equipment as real servers, for driver tests and operator training.
+//! `mes simulate`: a plant of simulated equipment as real servers, for driver tests and operator training.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
-use equipment_drivers::{BioreactorSim, IncubatorSim, Secret};
+use clap::Args;
+use equipment_drivers::{Framing, Secret, SimHandle, SimPlant};
 use mes_core::clock::Clock;
 
-/// Run simulated equipment as real OPC UA and Modbus servers on this machine.
+use super::serve::stop_signal;
+use crate::{random, server, simulation, web};
+
+/// The password of the simulated devices, for those who want one that stays.
+const PASSWORD: &str = "MES_SIMULATOR_PASSWORD";
+
+/// Run a plant of simulated equipment as real OPC UA and Modbus servers on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Simulate {
-    /// What to simulate
-    kind: Kind,
-    /// Port on the loopback interface; 0 for any free one
-    #[arg(long, default_value_t = 0)]
-    port: u16,
-    /// Name of the device in its own address space: the equipment id
-    #[arg(long, default_value = "SIM-01")]
-    name: String,
-    /// Seed of donor and noise
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Seconds of device time that pass in one second
-    #[arg(long, default_value_t = 1)]
-    rate: u32,
-    /// Folder for the device's certificate (bioreactor)
-    #[arg(long, default_value = "simulator-pki", value_name = "DIR")]
-    pki: PathBuf,
-    /// User that the bioreactor lets in; the password is read from the first line of standard input
-    #[arg(long, default_value = "mes")]
-    user: String,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
-    /// Stirred bioreactor, OPC UA, SignAndEncrypt
-    Bioreactor,
-    /// CO2 incubator, Modbus TCP
-    Incubator,
+    /// Plant file: devices, seeds, ports, clock rate, and the schedule of faults
+    #[arg(value_name = "PLANT.toml")]
+    plant: PathBuf,
+    /// Serve a page on which faults are switched, e.g. 127.0.0.1:8090
+    #[arg(long, value_name = "HOST:PORT")]
+    page: Option<SocketAddr>,
+    /// Facility seconds per second, instead of that of the file
+    #[arg(long)]
+    rate: Option<u32>,
 }
 
 impl Simulate {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let clock = Clock::starting_at(Clock::system_now(), self.rate);
-        let handle = match self.kind {
-            Kind::Bioreactor => {
-                let mut secret = String::new();
-                eprintln!("Password of the device user {} (one line on standard input):", self.user);
-                std::io::stdin().read_line(&mut secret).context("the password could not be read")?;
-                let secret = Secret::new(secret.trim_end_matches(['\r', '\n']));
-                let Self { name, port, seed, pki, user, .. } = self;
-                BioreactorSim { name, port, seed, clock, pki_dir: pki, user, secret }.start().await?
-            }
-            Kind::Incubator => {
-                let Self { name, port, seed, .. } = self;
-                IncubatorSim { name, port, seed, clock }.start().await?
+        let text =
+            std::fs::read_to_string(&self.plant).with_context(|| format!("{} cannot be read", self.plant.display()))?;
+        let password = std::env::var(PASSWORD).unwrap_or_else(|_| random::id("device"));
+        let plan = simulation::read(&text, &Secret::new(password.as_str()))
+            .with_context(|| self.plant.display().to_string())?;
+        let listener = match self.page {
+            Some(address) => Some(server::bind(address).await?),
+            None => None,
+        };
+        let clock = Clock::starting_at(plan.start.unwrap_or_else(Clock::system_now), self.rate.unwrap_or(plan.rate));
+        let (start, user) = (clock.now(), plan.devices.first().map(|one| one.user.0.clone()).unwrap_or_default());
+        let plant = Arc::new(SimPlant::start(plan.devices, &clock, &plan.pki).await?);
+        print(&plant, &user, &password);
+        if let Some(page) = self.page {
+            println!("\nFaults are switched on http://{page}/");
+        }
+        println!("Stop with Ctrl-C.");
+        let schedule = async {
+            plant.follow(&plan.schedule, start, &clock).await.context("the schedule of faults stopped")?;
+            std::future::pending::<anyhow::Result<()>>().await
+        };
+        let pages = async {
+            match listener {
+                Some(listener) => web::serve_simulators(listener, plant.clone(), clock.clone(), stop_signal()).await,
+                None => {
+                    stop_signal().await;
+                    Ok(())
+                }
             }
         };
-        println!("{} listens on {}", handle.name(), handle.address());
-        if let Some(certificate) = handle.certificate() {
-            println!("its certificate: {}", certificate.display());
+        tokio::select! {
+            failed = schedule => failed?,
+            served = pages => served.context("the page stopped")?,
         }
-        tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The table of addresses.
+fn print(plant: &SimPlant, user: &str, password: &str) {
+    println!("{:<16} {:<22} {:<12} ADDRESS", "DEVICE", "KIND", "SPEAKS");
+    for device in plant.devices() {
+        let speaks = match device.framing() {
+            Framing::OpcUa => "OPC UA",
+            Framing::ModbusTcp => "Modbus TCP",
+            Framing::ModbusRtu => "Modbus RTU",
+        };
+        println!("{:<16} {:<22} {speaks:<12} {}", device.name(), device.kind().name(), device.address());
+    }
+    if let Some(certificate) = plant.devices().find_map(SimHandle::certificate) {
+        println!("\nOPC UA: user {user}, password {password}; all show the certificate {}", certificate.display());
     }
 }

@@ -20,7 +20,7 @@ use mes_core::{
     batch::Lifecycle,
     id::{BatchId, EquipmentId, PersonId},
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use self::colleagues::Script;
 pub use self::{
@@ -31,6 +31,7 @@ pub use self::{
 };
 use crate::{
     app::App,
+    simulators::{self, FaultChange, SimulatorState},
     web::port::{DemoInfo, DemoLogin},
 };
 
@@ -42,8 +43,7 @@ pub const RATE_VIEWER: u32 = 60;
 
 /// The demo around a facility.
 pub struct Demo {
-    plant: Mutex<SimulatedPlant>,
-    unplugged: std::sync::Mutex<BTreeMap<EquipmentId, bool>>,
+    plant: SimulatedPlant,
     scripts: BTreeMap<BatchId, Script>,
     passwords: BTreeMap<PersonId, String>,
     colleagues_on: AtomicBool,
@@ -88,15 +88,10 @@ impl Demo {
                 })
                 .map(|(id, _)| id.clone()),
             released_batch: view.batches.iter().find(|(_, batch)| released(batch.lifecycle)).map(|(id, _)| id.clone()),
-            devices: self.devices(&view),
+            devices: self.plant.devices().map(SimulatorState::of).collect(),
             program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("mes")).display().to_string(),
             key_file: app.config.data.join(mes_core::journal::PUBLIC_KEY_FILE).display().to_string(),
         }
-    }
-
-    fn devices(&self, view: &mes_core::engine::View) -> Vec<(EquipmentId, bool)> {
-        let unplugged = self.unplugged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        view.facility.equipment.keys().map(|id| (id.clone(), !unplugged.contains_key(id))).collect()
     }
 
     fn address_of(&self, part: &str) -> String {
@@ -109,19 +104,10 @@ impl Demo {
         self.switched.notify_one();
     }
 
-    /// Pulls the plug of a device, or puts it back.
-    pub async fn set_plugged(&self, equipment: &EquipmentId, plugged: bool) -> Result<(), Rejection> {
-        let found = self.plant.lock().await.set_plugged(equipment, plugged).await.map_err(crate::desk::failed)?;
-        if !found {
-            return Err(Rejection::not_found());
-        }
-        let mut unplugged = self.unplugged.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if plugged {
-            unplugged.remove(equipment);
-        } else {
-            unplugged.insert(equipment.clone(), true);
-        }
-        Ok(())
+    /// Begins or ends a fault of a device.
+    pub async fn set_fault(&self, equipment: &EquipmentId, wanted: &FaultChange) -> Result<(), Rejection> {
+        let unit = self.plant.unit(equipment).ok_or_else(Rejection::not_found)?;
+        simulators::change(unit, wanted).await.map_err(|error| simulators::refused(&error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use equipment_drivers::{BioreactorSim, Fault, IncubatorSim, Secret, SimError, SimHandle};
+use equipment_drivers::{BioreactorSim, IncubatorSim, Secret, SimError, SimHandle, SimPlant};
 use mes_core::{clock::Clock, id::EquipmentId, isa88::EquipmentClass, tenant::FacilityItem};
 
 /// The user that the simulated bioreactors let in.
@@ -10,7 +10,7 @@ const DEVICE_USER: &str = "mes";
 
 /// Simulators by the equipment that they stand for.
 pub struct SimulatedPlant {
-    units: BTreeMap<EquipmentId, SimHandle>,
+    units: SimPlant,
     /// The passwords of the devices.
     pub secrets: BTreeMap<EquipmentId, String>,
 }
@@ -18,7 +18,7 @@ pub struct SimulatedPlant {
 impl SimulatedPlant {
     /// Starts a simulator for every piece of equipment among the items, and writes its address into the item.
     pub async fn start(items: &mut [FacilityItem], clock: &Clock, pki: &Path) -> Result<Self, SimError> {
-        let (mut units, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+        let (mut units, mut secrets) = (SimPlant::default(), BTreeMap::new());
         for (seed, item) in (1u64..).zip(items.iter_mut()) {
             let FacilityItem::Equipment(unit) = item else { continue };
             let handle = match unit.class {
@@ -42,35 +42,24 @@ impl SimulatedPlant {
                 }
             };
             handle.address().clone_into(&mut unit.link.address);
-            units.insert(unit.id.clone(), handle);
+            units.add(handle)?;
         }
         Ok(Self { units, secrets })
     }
 
     /// The certificates that a driver has to trust.
     pub fn certificates(&self) -> Vec<(EquipmentId, std::path::PathBuf)> {
-        let named = |(id, unit): (&EquipmentId, &SimHandle)| Some((id.clone(), unit.certificate()?.to_owned()));
-        self.units.iter().filter_map(named).collect()
+        let named = |unit: &SimHandle| Some((unit.name().parse().ok()?, unit.certificate()?.to_owned()));
+        self.units.devices().filter_map(named).collect()
     }
 
-    /// Pulls the plug of a device, or puts it back. False when there is no such device.
-    pub async fn set_plugged(&self, equipment: &EquipmentId, plugged: bool) -> Result<bool, SimError> {
-        let Some(unit) = self.units.get(equipment) else { return Ok(false) };
-        if plugged {
-            unit.clear().await?
-        } else {
-            unit.set_fault(Fault::Drop).await?
-        }
-        Ok(true)
-    }
-
-    /// The simulator of a device, for tests that make it misbehave.
+    /// The simulator of a device.
     pub fn unit(&self, equipment: &EquipmentId) -> Option<&SimHandle> {
-        self.units.get(equipment)
+        self.units.device(equipment.as_str()).ok()
     }
 
     /// All devices.
-    pub fn equipment(&self) -> impl Iterator<Item = &EquipmentId> {
-        self.units.keys()
+    pub fn devices(&self) -> impl Iterator<Item = &SimHandle> {
+        self.units.devices()
     }
 }

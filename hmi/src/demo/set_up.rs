@@ -22,7 +22,7 @@ use mes_core::{
     quantity::parse_decimal,
     tenant::{FacilityItem, FacilityReadError, difference},
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::{
     Demo, RATE_FAST, SimulatedPlant,
@@ -161,8 +161,7 @@ pub async fn set_up(options: &Options) -> Result<(Arc<App>, Arc<Demo>), DemoErro
     cast.set_rate(RATE_FAST).await?;
     let scripts = book_and_issue(&cast, options).await?;
     let demo = Demo {
-        plant: Mutex::new(plant),
-        unplugged: std::sync::Mutex::default(),
+        plant,
         scripts,
         passwords: cast.passwords().clone(),
         colleagues_on: AtomicBool::new(true),

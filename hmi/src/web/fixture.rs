@@ -8,6 +8,7 @@ use std::{
 };
 
 use batch_records::export::samples::SamplesForm;
+use equipment_drivers::{DeviceKind, Diagnostics, Fault, Framing};
 use mes_core::{
     access::{
         Action, Actor, AuthMethod, Meaning, Policies, Reauth, Rejection, Resource, Scope, Signature, Subject, Who,
@@ -25,12 +26,11 @@ use mes_core::{
 };
 use tokio::sync::watch;
 
-use equipment_drivers::Diagnostics;
-
 use crate::{
     device_figures::{AllFigures, Figures},
     planner::Found,
     reasons::Reason,
+    simulators::{FaultChange, SimulatorState},
 };
 
 use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender};
@@ -498,7 +498,22 @@ impl Desk for TestDesk {
             logins: vec![login],
             waiting_batch: self.view.batches.keys().next().cloned(),
             released_batch: None,
-            devices: vec![(id("BR-01"), true), (id("INC-01"), false)],
+            devices: vec![
+                SimulatorState {
+                    name: "BR-01".into(),
+                    kind: DeviceKind::LadsBioreactor,
+                    framing: Framing::OpcUa,
+                    address: "opc.tcp://127.0.0.1:4840/".into(),
+                    faults: Vec::new(),
+                },
+                SimulatorState {
+                    name: "INC-01".into(),
+                    kind: DeviceKind::Co2Incubator,
+                    framing: Framing::ModbusTcp,
+                    address: "127.0.0.1:502".into(),
+                    faults: vec![Fault::Drop],
+                },
+            ],
             program: "mes".into(),
             key_file: "facility.pub".into(),
         })
@@ -506,7 +521,7 @@ impl Desk for TestDesk {
     fn set_colleagues(&self, _on: bool) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
     }
-    fn set_plugged(&self, _equipment: EquipmentId, _plugged: bool) -> Answer<'_, ()> {
+    fn set_fault(&self, _equipment: EquipmentId, _change: FaultChange) -> Answer<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 }

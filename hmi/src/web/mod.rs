@@ -1,5 +1,7 @@
 //! Pages, their session and their live stream. A handler parses, sends and renders; no rule lives here.
 //!
+//! The page of `mes simulate` stands alone; all others are in the table.
+//!
 //! The table below is the whole of it: every address, what a person needs to come in, and the file that answers.
 
 pub mod port;
@@ -28,6 +30,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use mes_core::access::Action as A;
+pub use page::simulators::serve as serve_simulators;
 use page::{
     act, batch, booking, bookings, changes, demo, deviations, devices, issue, login, metrics, overview, plan, recipes,
     records, review, sign, trail, trend,

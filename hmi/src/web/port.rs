@@ -18,7 +18,12 @@ use mes_core::{
 };
 use tokio::sync::watch;
 
-use crate::{device_figures::AllFigures, planner::Found, reasons::Reason};
+use crate::{
+    device_figures::AllFigures,
+    planner::Found,
+    reasons::Reason,
+    simulators::{FaultChange, SimulatorState},
+};
 
 /// An answer that is on its way: what was asked for, or the rule that said no.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -76,7 +81,7 @@ pub struct DemoLogin {
 }
 
 /// What the demo's own pages show. A journal of another purpose has none of this.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DemoInfo {
     /// Scripted colleagues do what is left to them.
     pub colleagues_on: bool,
@@ -86,8 +91,8 @@ pub struct DemoInfo {
     pub waiting_batch: Option<BatchId>,
     /// The released batch, once there is one.
     pub released_batch: Option<BatchId>,
-    /// Simulated devices; `true` while plugged in.
-    pub devices: Vec<(EquipmentId, bool)>,
+    /// Simulated devices with their faults in force.
+    pub devices: Vec<SimulatorState>,
     /// How this program is called on the command line, e.g. `target/release/mes`.
     pub program: String,
     /// Where the facility's public key lies.
@@ -153,6 +158,6 @@ pub trait Desk: Send + Sync {
     fn demo(&self) -> Option<DemoInfo>;
     /// Demo only: lets the scripted colleagues work or rest.
     fn set_colleagues(&self, on: bool) -> Answer<'_, ()>;
-    /// Demo only: plugs a simulated device in or out.
-    fn set_plugged(&self, equipment: EquipmentId, plugged: bool) -> Answer<'_, ()>;
+    /// Demo only: begins or ends a fault of a simulated device.
+    fn set_fault(&self, equipment: EquipmentId, change: FaultChange) -> Answer<'_, ()>;
 }

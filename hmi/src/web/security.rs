@@ -35,7 +35,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// Whether a changing request comes from one of our own pages, or from a program that is no browser.
-fn ours(headers: &HeaderMap) -> bool {
+pub(crate) fn ours(headers: &HeaderMap) -> bool {
     match (text(headers, "sec-fetch-site"), text(headers, "origin")) {
         (Some("same-origin" | "none"), _) => true,
         (Some(_), _) => false,
@@ -81,11 +81,16 @@ fn finished(state: &AppState, response: Response) -> Response {
     let purpose = key.map(|key| Bilingual::new(said(Language::Ja, key), said(Language::En, key)));
     let mut response = error::marked(response, purpose);
     let headers = response.headers_mut();
+    protect(headers);
+    response
+}
+
+/// The headers that every answer carries.
+pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use axum::{
 use mes_core::{id::EquipmentId, tenant::Role};
 use serde::Deserialize;
 
+use super::fault_panel::{DeviceLine, Sent, line};
 use crate::web::form::{At, Filled};
 use crate::web::{
     AppState,
@@ -29,13 +30,6 @@ struct LoginLine {
     employer: String,
     password: String,
     address: String,
-}
-
-/// A simulated device.
-struct DeviceLine {
-    id: String,
-    name: String,
-    plugged: bool,
 }
 
 #[derive(Template)]
@@ -58,6 +52,7 @@ struct DemoPage {
     released: Option<String>,
     colleagues_on: bool,
     devices: Vec<DeviceLine>,
+    base: &'static str,
     program: String,
     key_file: String,
 }
@@ -102,16 +97,16 @@ fn content(state: &AppState, frame: Frame, w: Words, logged_in: bool, demo: Demo
             addresses.push((found.address.clone(), w.t(key)));
         }
     }
-    let devices = demo.devices.iter().map(|(id, plugged)| DeviceLine {
-        id: id.to_string(),
-        name: view.facility.equipment.get(id).map(|e| w.b(&e.name).to_owned()).unwrap_or_default(),
-        plugged: *plugged,
+    let devices = demo.devices.iter().map(|state| {
+        let name = state.name.parse().ok().and_then(|id: EquipmentId| view.facility.equipment.get(&id));
+        line(state, name.map(|equipment| w.b(&equipment.name).to_owned()), w)
     });
     DemoPage {
         w,
         frame,
         logged_in,
         devices: devices.collect(),
+        base: "/demo/devices",
         addresses,
         operator,
         first,
@@ -162,13 +157,13 @@ pub(crate) async fn colleagues(
     Ok(Redirect::to("/demo").into_response())
 }
 
-/// Plugs a device in or out.
+/// Begins or ends a fault of a device; pulling its cable is one.
 pub(crate) async fn device(
     State(state): State<AppState>,
     At(equipment): At<EquipmentId>,
-    Filled(sent): Filled<Switch>,
+    Filled(sent): Filled<Sent>,
 ) -> Result<Response, WebError> {
     state.desk.demo().ok_or(WebError::NotFound)?;
-    state.desk.set_plugged(equipment, sent.on).await?;
-    Ok(Redirect::to("/demo").into_response())
+    state.desk.set_fault(equipment, sent.change()?).await?;
+    Ok(Redirect::to("/demo#devices").into_response())
 }
