@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use equipment_drivers::{DeviceKind, Fault, FaultKind, SimDevice, SimHandle, physics::Realism};
+use equipment_drivers::{DeviceConfig, DeviceKind, Fault, FaultKind, SimDevice, SimHandle, physics::Realism};
 use mes_core::clock::Clock;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_modbus::{ExceptionCode, Slave, client::Context, client::tcp, prelude::*};
 
-use crate::rig::DEADLINE;
+use crate::rig::{DEADLINE, Rig};
 
 /// Within this nothing comes from a device that is meant to be silent. It is a lower bound of the silence shown, no wait for
 /// something to be ready.
@@ -376,4 +376,19 @@ async fn a_fault_that_does_not_apply_is_refused_and_nothing_is_in_force() {
     assert_eq!(sim.faults(), []);
     sim.set_fault(Fault::Delay { ms: 5 }).await.unwrap();
     assert_eq!(sim.faults(), [Fault::Delay { ms: 5 }]);
+}
+
+#[tokio::test]
+async fn every_template_and_its_simulator_agree() {
+    let clock = Clock::starting_at(Clock::system_now().plus_s(-60 * 86_400), 60);
+    let kinds = DeviceKind::ALL.into_iter().filter(|kind| !kind.speaks_opc_ua());
+    for kind in kinds {
+        let device = SimDevice { realism: Realism::Calm, ..SimDevice::new("DEV-01", kind, 4) };
+        let sim = device.start(&clock, Path::new("/nowhere")).await.unwrap();
+        let config = DeviceConfig::new("DEV-01".parse().unwrap(), kind.name(), sim.address());
+        let mut rig = Rig::start(vec![config], clock.clone(), Path::new("/nowhere")).await;
+        rig.online().await;
+        // Ends when every tag of the template was seen with good quality.
+        rig.every_tag("DEV-01", kind.name()).await;
+    }
 }
