@@ -37,8 +37,15 @@ pub(super) const TYPES: &str = "types";
 /// The manager of the types, by its library's own means.
 pub(super) type TypesManager = InMemoryNodeManager<Types>;
 
-/// Read once, with the namespaces that reading them has made known: of use to every server that knows them by the same indices.
-static SHARED: Mutex<Option<(Vec<(String, u16)>, Arc<DynNodeManager>)>> = Mutex::new(None);
+/// Types that were read.
+struct Shared {
+    /// The namespaces that reading has made known, in the order of their indices.
+    namespaces: Vec<(String, u16)>,
+    manager: Arc<DynNodeManager>,
+}
+
+/// Read once: of use to every server that knows the namespaces by the same indices.
+static SHARED: Mutex<Option<Shared>> = Mutex::new(None);
 
 /// Adds the types to a server. It must be the first node manager that is added, so that indices are alike.
 pub(super) struct SharedTypes;
@@ -46,10 +53,10 @@ pub(super) struct SharedTypes;
 impl NodeManagerBuilder for SharedTypes {
     fn build(self: Box<Self>, context: ServerContext) -> Arc<DynNodeManager> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((namespaces, manager)) = shared.as_ref() {
+        if let Some(known) = shared.as_ref() {
             let mut tree = context.type_tree.write();
-            if namespaces.iter().all(|(uri, index)| tree.namespaces_mut().add_namespace(uri) == *index) {
-                return manager.clone();
+            if known.namespaces.iter().all(|(uri, index)| tree.namespaces_mut().add_namespace(uri) == *index) {
+                return known.manager.clone();
             }
         }
         let read = Box::new(InMemoryNodeManagerBuilder::new(Reading)).build(context.clone());
@@ -57,7 +64,7 @@ impl NodeManagerBuilder for SharedTypes {
         let known = tree.namespaces().known_namespaces();
         let mut namespaces: Vec<(String, u16)> = known.iter().map(|(uri, index)| (uri.clone(), *index)).collect();
         namespaces.sort_by_key(|(_, index)| *index);
-        *shared = Some((namespaces, read.clone()));
+        *shared = Some(Shared { namespaces, manager: read.clone() });
         read
     }
 }
