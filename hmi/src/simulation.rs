@@ -136,7 +136,7 @@ pub fn read(text: &str, secret: &Secret) -> Result<Simulation, PlantFileError> {
     for device in &devices {
         if known.insert(&device.name, device).is_some() {
             let named = |entry: &&Spanned<Device>| device.name.starts_with(entry.get_ref().name.get_ref().as_str());
-            let name = file.device.iter().filter(named).next_back().map(|entry| &entry.get_ref().name);
+            let name = file.device.iter().rfind(named).map(|entry| &entry.get_ref().name);
             let what = format!("two devices are called {}; give each a name of its own", device.name);
             return Err(name.map_or(PlantFileError { line: 1, field: None, what: what.clone() }, |name| {
                 source.wrong(name, "name", what)
