@@ -91,12 +91,12 @@ pub enum Fault {
     IgnoreWrites,
     /// The device is calibrating and answers every request with "busy"; Modbus bioreactor only.
     Busy,
-    /// The clock of the device is wrong by this, in seconds; devices that send times.
+    /// The device restarts, and its clock is wrong by this, in seconds; devices that send times.
     ClockOff {
         /// Positive: it is ahead.
         seconds: i64,
     },
-    /// The clock of the device has fallen back to the start of 2000 and runs from there; devices that send times.
+    /// The device restarts, and its clock has fallen back to the start of 2000; devices that send times.
     ClockReset,
 }
 
@@ -151,9 +151,18 @@ impl Fault {
             _ => return None,
         })
     }
-    /// Whether the server must be started anew for it to begin or to end.
+    /// Whether the server must be started anew for it to begin or to end. A clock does not jump while a device runs, and the
+    /// OPC UA library would hide it: it gives values that seem to come too soon the time at which they are due.
     pub(crate) fn needs_restart(&self) -> bool {
-        matches!(self, Self::WrongEndpoint | Self::ExpiredCertificate | Self::OperationLimit { .. } | Self::NoTransfer)
+        matches!(
+            self,
+            Self::WrongEndpoint
+                | Self::ExpiredCertificate
+                | Self::OperationLimit { .. }
+                | Self::NoTransfer
+                | Self::ClockOff { .. }
+                | Self::ClockReset
+        )
     }
     /// Whether the other would replace it on the board.
     fn gives_way_to(&self, other: &Self) -> bool {

@@ -205,8 +205,8 @@ impl FaultKind {
             Self::RefuseWrites => lasting("refuse_writes", None, "The device refuses every write", "書込みがすべて拒否される"),
             Self::IgnoreWrites => lasting("ignore_writes", None, "The device accepts writes and does nothing", "書込みを受け付けるが、何もしない"),
             Self::Busy => lasting("busy", None, "The device is calibrating and answers \"busy\"", "校正中のため「ビジー」と応答する"),
-            Self::ClockOff => lasting("clock_off", number("seconds", -3600.0, -SECONDS_MAX), "The clock of the device is off by seconds", "機器の時計が seconds 秒ずれている"),
-            Self::ClockReset => lasting("clock_2000", None, "The clock of the device has fallen back to 2000-01-01", "機器の時計が2000-01-01に戻っている"),
+            Self::ClockOff => lasting("clock_off", number("seconds", -3600.0, -SECONDS_MAX), "Restart with a clock that is off by seconds", "時計が seconds 秒ずれた状態で再起動する"),
+            Self::ClockReset => lasting("clock_2000", None, "Restart with a clock that has fallen back to 2000-01-01", "時計が2000-01-01に戻った状態で再起動する"),
         }
     }
 
