@@ -9,6 +9,7 @@ use mes_core::{
     access::{Policies, PoliciesError},
     clock::{Clock, Timestamp},
     engine::{Engine, EngineError, Input, Note},
+    id::EquipmentId,
     journal::{FacilityKey, KeyError, PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, Purpose, Salts},
     store::{PAGE_ROWS_MAX, SqliteStore, Store, StoreError, check_logs, check_newest_checkpoint},
 };
@@ -247,6 +248,11 @@ impl App {
             self.drivers.lock().await.leave_to(door);
         }
         Ok(())
+    }
+
+    /// Connects a device anew at once, after a person has removed a fault. False when it is unknown.
+    pub async fn reconnect(&self, equipment: &EquipmentId) -> bool {
+        self.drivers.lock().await.reconnect(equipment)
     }
 
     /// Stops in order: drivers, tasks, a last checkpoint, the writer, the database.

@@ -110,6 +110,11 @@ impl Drivers {
         Self { config, clock, report, links, running: BTreeMap::new(), stopped: false }
     }
 
+    /// Connects a device anew at once. False when no driver runs for it.
+    pub fn reconnect(&self, equipment: &EquipmentId) -> bool {
+        self.links.borrow().reconnect(equipment)
+    }
+
     /// Leaves all links to the gateway.
     pub fn leave_to(&mut self, door: Arc<Door>) {
         self.links.send_replace(Arc::new(Links { fleets: BTreeMap::new(), door: Some(door) }));

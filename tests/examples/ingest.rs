@@ -263,8 +263,8 @@ async fn measure(asked: Asked, place: &tests::facility::Place) {
     let sealed = until_time.plus_s(3_600);
     until(async || facility.view().now > sealed).await;
     until(async || {
-        let tail = store.tail_tags().await.unwrap();
-        tail.iter().filter(|one| tags.contains(&one.tag)).all(|one| one.from > until_time)
+        let tail = store.tail_extents().await.unwrap();
+        tail.iter().filter(|one| one.equipment.as_str().starts_with("ING-")).all(|one| one.from > until_time)
     })
     .await;
     let mut count = 0_usize;

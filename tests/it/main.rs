@@ -5,6 +5,8 @@ mod crash;
 #[cfg(test)]
 mod devices;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod lifecycle;

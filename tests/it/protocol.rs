@@ -102,7 +102,7 @@ fn set_point_deviation(facility: &Facility, batch: &BatchId) -> DeviationId {
 }
 
 /// Completes, reviews and releases a batch, closing what the break left open; gives record.json of its verified package.
-async fn finished(facility: &Facility, batch: &BatchId) -> Value {
+pub(crate) async fn finished(facility: &Facility, batch: &BatchId) -> Value {
     let open: Vec<DeviationId> = facility.view().batches[batch]
         .deviations
         .iter()
@@ -122,7 +122,7 @@ async fn finished(facility: &Facility, batch: &BatchId) -> Value {
     serde_json::from_slice(&member(&package, "record.json")).unwrap()
 }
 
-fn exceptions(record: &Value, kind: &str) -> String {
+pub(crate) fn exceptions(record: &Value, kind: &str) -> String {
     let all = record["exceptions"].as_array().unwrap();
     let of_kind: Vec<String> = all.iter().filter(|line| line["kind"] == kind).map(ToString::to_string).collect();
     of_kind.join("\n")
