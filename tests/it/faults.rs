@@ -42,6 +42,7 @@ fn effect(kind: FaultKind, device: DeviceKind) -> Effect {
         | FaultKind::BlackHole
         | FaultKind::HalfFrame
         | FaultKind::ForeignTransaction
+        | FaultKind::LoseEvery
         | FaultKind::ExpiredCertificate
         | FaultKind::Freeze
         | FaultKind::SensorFault
@@ -56,7 +57,7 @@ fn effect(kind: FaultKind, device: DeviceKind) -> Effect {
         | FaultKind::OperationLimit
         | FaultKind::NoTransfer => Effect::Reconnect,
         // A late answer costs a Modbus connection, for its number cannot be believed any more.
-        FaultKind::LateReply | FaultKind::LoseEvery if device == DeviceKind::Incubator => Effect::Reconnect,
+        FaultKind::LateReply | FaultKind::LoseEvery if device == DeviceKind::Co2Incubator => Effect::Reconnect,
         FaultKind::LateReply
         | FaultKind::LoseEvery
         | FaultKind::Delay
@@ -98,7 +99,8 @@ async fn suffer(facility: &Facility, device: &'static str, kind: FaultKind) -> O
     let unit = facility.plant.unit(&device.parse().unwrap()).unwrap();
     let parameter = match kind {
         FaultKind::Lie => Some(LIE),
-        FaultKind::LoseEvery => Some(3.0),
+        // Of every answer, so that no value comes through.
+        FaultKind::LoseEvery => Some(1.0),
         _ => None,
     };
     let fault = kind.build(unit.kind(), unit.framing(), Some(TAG), parameter).unwrap();
