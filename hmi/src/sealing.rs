@@ -324,11 +324,11 @@ mod tests {
     fn free_time_is_what_no_batch_occupied() {
         let hour = at(0)..at(3600);
         let left = |others: &[Range<Timestamp>]| without(hour.clone(), others.iter());
-        assert_eq!(left(&[]), [hour.clone()]);
+        assert_eq!(left(&[]), std::slice::from_ref(&hour));
         assert_eq!(left(&[at(600)..at(1200)]), [at(0)..at(600), at(1200)..at(3600)]);
         assert_eq!(left(&[at(600)..at(1200), at(900)..at(9000)]), [at(0)..at(600)]);
         assert_eq!(left(&[at(-600)..at(9000)]), []);
-        assert_eq!(left(&[at(-600)..at(-60), at(4000)..at(9000)]), [hour.clone()]);
+        assert_eq!(left(&[at(-600)..at(-60), at(4000)..at(9000)]), std::slice::from_ref(&hour));
     }
 
     #[test]

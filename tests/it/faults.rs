@@ -57,12 +57,8 @@ fn effect(kind: FaultKind, device: DeviceKind) -> Effect {
         | FaultKind::OperationLimit
         | FaultKind::NoTransfer => Effect::Reconnect,
         // A late answer costs a Modbus connection, for its number cannot be believed any more.
-        FaultKind::LateReply | FaultKind::LoseEvery if device == DeviceKind::Co2Incubator => Effect::Reconnect,
-        FaultKind::LateReply
-        | FaultKind::LoseEvery
-        | FaultKind::Delay
-        | FaultKind::OneConnection
-        | FaultKind::Stuck => Effect::Nothing,
+        FaultKind::LateReply if device == DeviceKind::Co2Incubator => Effect::Reconnect,
+        FaultKind::LateReply | FaultKind::Delay | FaultKind::OneConnection | FaultKind::Stuck => Effect::Nothing,
         FaultKind::Lie => Effect::Shown,
         FaultKind::RefuseWrites | FaultKind::IgnoreWrites => Effect::Write,
     }
@@ -72,7 +68,7 @@ fn effect(kind: FaultKind, device: DeviceKind) -> Effect {
 #[derive(Debug)]
 struct Gap {
     device: &'static str,
-    kind: FaultKind,
+    fault: &'static str,
     from: Timestamp,
     until: Timestamp,
 }
@@ -147,7 +143,7 @@ async fn gap(facility: &Facility, device: &'static str, kind: FaultKind) -> Gap 
     let not_good = |view: &View| reading(view, device).filter(|one| !one.sample.quality.is_good());
     let what = format!("{device}: not good, because of {}", kind.info().name);
     let bad = facility.until(&what, not_good).await;
-    Gap { device, kind, from: bad.sample.receive_time, until: facility.view().now }
+    Gap { device, fault: kind.info().name, from: bad.sample.receive_time, until: facility.view().now }
 }
 
 /// A set-point that the device refuses, then one that it ignores, then one that it takes.
@@ -191,7 +187,7 @@ async fn nothing_is_invented(facility: &Facility, gaps: &[Gap]) {
         let samples =
             samples_between(facility.app.store.as_ref(), &tag(gap.device), gap.from, gap.until).await.unwrap();
         let good: Vec<&Sample> = samples.iter().filter(|sample| sample.quality.is_good()).collect();
-        assert!(good.is_empty(), "{gap:?}: {good:?}");
+        assert!(good.is_empty(), "{} of {}: {good:?}", gap.fault, gap.device);
         assert!(!samples.is_empty(), "{gap:?}: that it was not good is itself a sample");
     }
 }

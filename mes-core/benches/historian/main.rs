@@ -18,7 +18,10 @@ use mes_core::{
     id::TagId,
     store::{Group, SqliteStore, Store, due, samples_between, trend},
 };
-use physics::bioreactor::{Bioreactor, Command, Shown};
+use physics::{
+    Realism,
+    bioreactor::{Bioreactor, Command, Shown},
+};
 
 const HOUR: usize = 3_600;
 const START_MS: i64 = 1_782_864_000_000;
@@ -62,7 +65,7 @@ const CHANNELS: [Channel; 13] = [
 ];
 
 fn reactor(seed: u64) -> Bioreactor {
-    let mut reactor = Bioreactor::new(seed, Timestamp::from_ms(START_MS - 6 * 3_600_000));
+    let mut reactor = Bioreactor::new(seed, Timestamp::from_ms(START_MS - 6 * 3_600_000), Realism::Calm);
     reactor.command(Command::Run(true)).unwrap();
     reactor.advance_to(Timestamp::from_ms(START_MS));
     reactor.command(Command::Inoculate(120.0)).unwrap();
