@@ -4,7 +4,12 @@
 //!
 //! The devices are servers in a process of their own, each on a secured connection. Nothing may be missing at the end:
 //! every sample has its number, and none says that others were lost.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement ends at the first thing that is wrong")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement ends at the first thing that is wrong"
+)]
 
 use std::{
     collections::BTreeMap,

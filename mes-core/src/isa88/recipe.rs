@@ -29,6 +29,7 @@ pub struct Recipe<S> {
 
 impl Recipe<Draft> {
     /// Wraps a checked body. `loader.rs` is the only caller outside of replay.
+    #[cfg(feature = "engine")]
     pub(crate) fn draft(body: RecipeBody) -> Self {
         Self { body, state: PhantomData }
     }
