@@ -3,14 +3,16 @@
 //! What a device is comes from the facility's entries. A device that cannot be spoken to as its record says is reported as a
 //! link that needs a person; the others run on. This file holds no rule.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use equipment_drivers::{DeviceConfig, Diagnostics, DriverReport, Fleet, FleetOptions, Secret, Template, Templates};
+use equipment_drivers::{
+    DeviceConfig, Diagnostics, DriverReport, Fleet, FleetOptions, Mode, Policy, Secret, Security, Template, Templates,
+};
 use mes_core::{
     clock::Clock,
     engine::{LinkReport, LinkState, WriteOutcome, WriteRequest, WriteResult},
     id::EquipmentId,
-    tenant::{Facility, LinkSettings, Tag},
+    tenant::{Facility, LinkSecurity, LinkSettings, SecurityMode, SecurityPolicy, Tag, UserToken},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -29,6 +31,7 @@ struct Wanted {
     tags: Vec<Tag>,
     template: Option<String>,
     secret: Option<Secret>,
+    user_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 impl Wanted {
@@ -45,7 +48,30 @@ impl Wanted {
         config.unit_id = self.link.unit_id;
         config.user.clone_from(&self.link.user);
         config.secret.clone_from(&self.secret);
+        config.user_certificate.clone_from(&self.user_certificate);
+        config.security = self.link.security.as_ref().map_or(Security::Best, security);
         config.with_tags(tags(&self.tags))
+    }
+}
+
+/// The security of a device record, in the drivers' words.
+fn security(asked: &LinkSecurity) -> Security {
+    let policy = match asked.policy {
+        SecurityPolicy::None => Policy::None,
+        SecurityPolicy::Basic128Rsa15 => Policy::Basic128Rsa15,
+        SecurityPolicy::Basic256 => Policy::Basic256,
+        SecurityPolicy::Basic256Sha256 => Policy::Basic256Sha256,
+        SecurityPolicy::Aes128Sha256RsaOaep => Policy::Aes128Sha256RsaOaep,
+        SecurityPolicy::Aes256Sha256RsaPss => Policy::Aes256Sha256RsaPss,
+    };
+    let mode = match asked.mode {
+        SecurityMode::None => Mode::None,
+        SecurityMode::Sign => Mode::Sign,
+        SecurityMode::SignAndEncrypt => Mode::SignAndEncrypt,
+    };
+    match &asked.exception {
+        Some(reason) if asked.is_weak() => Security::Exception { policy, mode, reason: reason.clone() },
+        _ => Security::Only(policy),
     }
 }
 
@@ -166,6 +192,10 @@ impl Drivers {
                 tags: unit.tags.clone(),
                 template: text_for(facility, &unit.link).map(std::borrow::Cow::into_owned),
                 secret: secrets.of(&unit.id).map(Secret::new),
+                user_certificate: (unit.link.token() == UserToken::Certificate).then(|| {
+                    let file = |ending: &str| self.config.pki().join("users").join(format!("{}.{ending}", unit.id));
+                    (file("der"), file("pem"))
+                }),
             };
             wanted.entry(port(&unit.link.address)).or_default().push(device);
         }
@@ -239,6 +269,17 @@ fn port(address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_security_of_a_device_record_is_that_of_its_connection() {
+        let of = |text: &str| security(&serde_json::from_str(text).unwrap());
+        assert_eq!(of(r#"{"policy":"Aes256_Sha256_RsaPss"}"#), Security::Only(Policy::Aes256Sha256RsaPss));
+        let reason = "a controller of 2009".to_owned();
+        let weak = Security::Exception { policy: Policy::None, mode: Mode::None, reason };
+        assert_eq!(of(r#"{"policy":"None","mode":"None","exception":"a controller of 2009"}"#), weak);
+        // Without a reason it is refused by the driver, not silently made stronger or weaker.
+        assert_eq!(of(r#"{"policy":"None","mode":"None"}"#), Security::Only(Policy::None));
+    }
 
     #[test]
     fn devices_that_share_a_port_are_on_one_link_whatever_else_their_addresses_say() {
