@@ -50,7 +50,7 @@ pub use opcua::{
     draft::Draft,
     security::{Login, Mode, Policy, Security},
     sim::BioreactorSim,
-    trust::{Certificate, PkiError, TrustList},
+    trust::{Certificate, EXPIRY_WARNING_DAYS, PkiError, TrustList},
 };
 pub use sim_plant::{ScheduledFault, SimDevice, SimPlant};
 pub use simulator::{SimError, SimHandle};

@@ -6,7 +6,7 @@ use batch_records::export::samples::SamplesForm;
 use mes_core::{
     access::{Action, AuthMethod, Reauth, Rejection, Scope},
     booking::{Offer, QUOTES_PER_MINUTE_MAX, check_series},
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     engine::{Act, Command, Input, Note, Quoted, View},
     historian::{Sample, Trend},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
@@ -22,7 +22,9 @@ use crate::{
     credentials,
     demo::Demo,
     device_figures::AllFigures,
-    device_templates, device_trust, packaging,
+    device_templates,
+    device_trust::{self, Ending, Known},
+    packaging,
     planner::Found,
     planning,
     quoting::{self, Wish},
@@ -201,6 +203,13 @@ impl Desk for FacilityDesk {
     fn may(&self, scope: &Scope, action: Action, batch: Option<&BatchId>) -> bool {
         crate::permission::may(&self.app, scope, action, batch)
     }
+    fn certificates(&self) -> Result<Vec<Known>, Rejection> {
+        device_trust::list(&self.app.config.pki(), &self.app.writer.view()).map_err(failed)
+    }
+    fn ending_certificates(&self) -> Result<Vec<Ending>, Rejection> {
+        // Certificates end by the clock on the wall, whatever time it is in the facility.
+        device_trust::ending(&self.app.config.pki(), Clock::system_now()).map_err(failed)
+    }
     fn figures(&self) -> Arc<AllFigures> {
         self.app.figures.now(self.app.links.borrow().diagnostics())
     }
@@ -223,7 +232,7 @@ impl Desk for FacilityDesk {
                 device_templates::judge(&view.facility, items)?;
             }
             if let Command::JudgeCertificate { certificate, .. } = &act.command {
-                device_trust::judge(&self.app.config.pki(), certificate)?;
+                device_trust::judge(&self.app.config.pki(), &self.app.writer.view(), certificate)?;
             }
             let adopts = matches!(act.command, Command::AdoptPlan { .. });
             let entries = self.decide(Input::Act(Box::new(act))).await?;

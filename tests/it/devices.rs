@@ -150,26 +150,44 @@ equipment:
         let cause = facility.until("the link needs a person", cause).await;
         let waiting = TrustList::open(&facility.app.config.pki()).unwrap().rejected().unwrap();
         let shown = waiting.iter().find(|one| cause.contains(&one.thumbprint)).unwrap();
-        let judge = |thumbprint: &str| Command::JudgeCertificate {
-            certificate: Box::new(DeviceCertificate {
-                thumbprint: thumbprint.to_owned(),
-                subject: shown.subject.clone(),
-                issuer: shown.subject.clone(),
-                valid_from: Timestamp::from_ms(0),
-                valid_until: Timestamp::from_ms(1),
-                equipment: Some(id.clone()),
-            }),
-            accept: true,
+        let known = DeviceCertificate {
+            thumbprint: shown.thumbprint.clone(),
+            subject: shown.subject.clone(),
+            issuer: shown.issuer.clone(),
+            valid_from: shown.valid_from,
+            valid_until: shown.valid_to,
+            equipment: Some(id.clone()),
+        };
+        let judge = |certificate: &DeviceCertificate, accept| Command::JudgeCertificate {
+            certificate: Box::new(certificate.clone()),
+            accept,
             text: "compared with the plate of the device".into(),
         };
         let person = facility.person("nakamura");
         let check = async || person.enters(&Facility::password(person.id())).await.unwrap();
-        let unknown = person.act_with(check().await, judge("00ff")).await;
-        assert_eq!(unknown.unwrap_err().rule, "not-found", "what no device has shown cannot be accepted");
-        person.act_with(check().await, judge(&shown.thumbprint)).await.unwrap();
+        for other in [
+            DeviceCertificate { thumbprint: "00ff".into(), ..known.clone() },
+            DeviceCertificate { issuer: "CN=Somebody".into(), ..known.clone() },
+            DeviceCertificate { valid_until: Timestamp::from_ms(1), ..known.clone() },
+        ] {
+            let unknown = person.act_with(check().await, judge(&other, true)).await;
+            assert_eq!(unknown.unwrap_err().rule, "not-found", "what no device has shown cannot be accepted");
+        }
+        person.act_with(check().await, judge(&known, true)).await.unwrap();
         let online = |view: &mes_core::engine::View| view.links.get(&id).is_some_and(|l| l.state == LinkState::Online);
         facility.until_true("the new device on line", online).await;
         assert!(facility.view().certificates[&shown.thumbprint].accepted);
+
+        // The trust is withdrawn: the link ends, and the certificate does not wait again.
+        person.act_with(check().await, judge(&known, false)).await.unwrap();
+        let refused = |view: &mes_core::engine::View| {
+            let link = &view.links[&id];
+            matches!(link.state, LinkState::Faulted(_)) && link.cause.contains("was refused by a person")
+        };
+        facility.until_true("the link of a refused device at an end", refused).await;
+        let trust = TrustList::open(&facility.app.config.pki()).unwrap();
+        assert!(trust.refused().unwrap().iter().any(|one| one.thumbprint == shown.thumbprint));
+        assert!(trust.rejected().unwrap().is_empty());
         let (_, plant) = facility.stop().await;
         drop(plant);
     });

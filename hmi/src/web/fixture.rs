@@ -16,18 +16,19 @@ use mes_core::{
     batch::{Batch, BatchEvent, DeviationCause, EventMeta, IssuedBatch, ItemValue, Source, Verdict},
     booking::{Asked, Booking, BookingState, BookingWindow, Offer, OfferKind, Quote, Series},
     clock::Timestamp,
-    engine::{Act, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
+    engine::{Act, JudgedCertificate, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
     historian::{Cause, Downsampler, Point, Qualities, Quality, Sample, SampleValue, Trend},
     id::*,
     isa88::{Command, RecipeApprovals, RecipeBody, State, load_recipe},
     journal::{Entry, EntryId, Envelope, Event, Hash, Owner, Part, PartName, Purpose, StreamId, StreamKind},
     quantity::{Bilingual, Language, Quantity, parse_decimal},
-    tenant::{Facility, FacilityItem, ItemChange, Role},
+    tenant::{DeviceCertificate, Facility, FacilityItem, ItemChange, Role},
 };
 use tokio::sync::watch;
 
 use crate::{
     device_figures::{AllFigures, Figures},
+    device_trust::{Ending, Known, Standing},
     planner::Found,
     reasons::Reason,
     simulators::{FaultChange, SimulatorState},
@@ -337,9 +338,27 @@ pub(super) fn view(stories: &[&Story]) -> View {
         batches: Arc::new(stories.iter().map(|s| (s.batch.issued.batch.clone(), Arc::new(s.batch.clone()))).collect()),
         readings: Arc::new(readings(&facility, now)),
         links: Arc::new(links.collect()),
-        certificates: Arc::default(),
+        certificates: Arc::new([("dd04".to_owned(), refused_certificate())].into()),
         languages: Arc::default(),
         facility: Arc::new(facility),
+    }
+}
+
+/// A certificate that a person has refused.
+fn refused_certificate() -> JudgedCertificate {
+    JudgedCertificate {
+        certificate: DeviceCertificate {
+            thumbprint: "dd04".into(),
+            subject: "CN=dd04".into(),
+            issuer: "CN=Maker CA".into(),
+            valid_from: at("2026-01-01T00:00:00Z"),
+            valid_until: at("2030-01-01T00:00:00Z"),
+            equipment: Some(id("BR-02")),
+        },
+        accepted: false,
+        by: id("watanabe"),
+        at: at("2026-06-30T00:00:00Z"),
+        text: Some("拇印が違う another thumbprint".into()),
     }
 }
 
@@ -404,6 +423,35 @@ impl Desk for TestDesk {
             }
         };
         resources.iter().any(|r| self.policies.may(&view.facility, &scope.person, action, r, view.now).is_ok())
+    }
+    fn certificates(&self) -> Result<Vec<Known>, Rejection> {
+        let known = |standing, thumbprint: &str, until: &str| Known {
+            standing,
+            certificate: DeviceCertificate {
+                thumbprint: thumbprint.into(),
+                subject: format!("CN={thumbprint}"),
+                issuer: "CN=Maker CA".into(),
+                valid_from: at("2026-01-01T00:00:00Z"),
+                valid_until: at(until),
+                equipment: (standing == Standing::Waiting).then(|| id("BR-01")),
+            },
+            since: Some(at("2026-06-30T00:00:00Z")),
+        };
+        Ok(vec![
+            known(Standing::Waiting, "aa01", "2030-01-01T00:00:00Z"),
+            known(Standing::Refused, "dd04", "2030-01-01T00:00:00Z"),
+            known(Standing::Trusted, "bb02", "2026-07-20T00:00:00Z"),
+            known(Standing::Own, "cc03", "2026-06-01T00:00:00Z"),
+        ])
+    }
+    fn ending_certificates(&self) -> Result<Vec<Ending>, Rejection> {
+        let ending = |subject: &str, until: &str, days_left, warned_at| Ending {
+            subject: subject.into(),
+            until: at(until),
+            days_left,
+            warned_at,
+        };
+        Ok(vec![ending("CN=cc03", "2026-06-01T00:00:00Z", -30, 7), ending("CN=bb02", "2026-07-20T00:00:00Z", 18, 30)])
     }
     fn figures(&self) -> Arc<AllFigures> {
         let seen = Diagnostics { timeouts: 3, latency_p99_us: Some(12_340), ..Diagnostics::default() };

@@ -32,8 +32,8 @@ use axum::{
 use mes_core::access::Action as A;
 pub use page::simulators::serve as serve_simulators;
 use page::{
-    act, batch, booking, bookings, changes, demo, deviations, devices, issue, login, metrics, overview, plan, recipes,
-    records, review, sign, trail, trend,
+    act, batch, booking, bookings, certificates, changes, demo, deviations, devices, issue, login, metrics, overview,
+    plan, recipes, records, review, sign, trail, trend,
 };
 use policy::Policy::{self, Demo, Monitor, Needs, Open, Person};
 use port::Desk;
@@ -160,6 +160,8 @@ fn table() -> Vec<Route> {
         send("/changes/{change}/approve",          Needs(&[A::ApproveChange]),  post(changes::approve)),
         show("/devices",                           Needs(&[A::SeeDevices]),     get(devices::show)),
         show("/live/devices",                      Needs(&[A::SeeDevices]),     get(live::of_devices)),
+        show("/certificates",                      Needs(&[A::SeeDevices]),     get(certificates::show)),
+        send("/certificates/{thumbprint}",         Needs(&[A::JudgeCertificate]), post(certificates::judge)),
         show("/metrics",                           Monitor,                     get(metrics::show)),
         show("/api/v1/openapi.json",               Person,                      get(api::openapi)),
         show("/api/v1/batches",                    Person,                      get(api::batches)),

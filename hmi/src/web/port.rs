@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::{
     device_figures::AllFigures,
+    device_trust::{Ending, Known},
     planner::Found,
     reasons::Reason,
     simulators::{FaultChange, SimulatorState},
@@ -150,6 +151,10 @@ pub trait Desk: Send + Sync {
     fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// The printed record of a batch (PDF).
     fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
+    /// The certificates that are known here and where they stand, those that wait first.
+    fn certificates(&self) -> Result<Vec<Known>, Rejection>;
+    /// The certificates whose end a person is to be told of, the most urgent first.
+    fn ending_certificates(&self) -> Result<Vec<Ending>, Rejection>;
     /// What was counted on the links, by device.
     fn figures(&self) -> Arc<AllFigures>;
     /// Whether this is the token of whoever watches over the process, as configured.

@@ -11,6 +11,8 @@ use mes_core::{
     tenant::{Manufacturer, Role},
 };
 
+use crate::device_trust::Standing;
+
 /// Role.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
@@ -122,6 +124,16 @@ pub(crate) fn link(state: &LinkState) -> &'static str {
         LinkState::Online => "link-online",
         LinkState::Degraded(_) => "link-degraded",
         LinkState::Faulted(_) => "link-faulted",
+    }
+}
+
+/// Where the certificate of a device stands.
+pub(crate) fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Waiting => "standing-waiting",
+        Standing::Refused => "standing-refused",
+        Standing::Trusted => "standing-trusted",
+        Standing::Own => "standing-own",
     }
 }
 

@@ -118,6 +118,8 @@ fn pages() -> Vec<(&'static str, String)> {
         ("endo", "/".into()),
         ("sato", "/batches".into()),
         ("sato", "/devices".into()),
+        ("sato", "/certificates".into()),
+        ("nakamura", "/certificates".into()),
         ("sato", batch.into()),
         ("aoki", "/bookings/BKG-A1".into()),
         ("tanaka", "/bookings/BKG-A1".into()),
@@ -261,6 +263,7 @@ fn filled(path: &str) -> String {
         ("{recipe}", "MBR-MSC-001-S"),
         ("{change}", "CHG-1"),
         ("{equipment}", "BR-01"),
+        ("{thumbprint}", "aa01"),
         ("{name}", "style.css"),
     ];
     let path = path.replace("{recipe}/{version}", "MBR-MSC-001-S/1").replace("{version}", "x");

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::StatusCode};
+use mes_core::engine::Command;
 use tower::ServiceExt;
 
 use super::{
-    fixture::{MONITOR, TestDesk},
+    fixture::{MONITOR, PASSWORD, TestDesk},
     tests::{Browser, read, running},
 };
 
@@ -49,5 +50,76 @@ async fn metrics_are_given_for_the_token_and_hold_nothing_of_a_tenant() {
     }
     for foreign in ["TEN-", "MSC-", "Aoba", "temperature"] {
         assert!(!body.contains(foreign), "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn ua_03_a_waiting_certificate_is_accepted_with_a_reason_and_a_password_as_it_is_known_here() {
+    let desk = TestDesk::new(&[&running()]);
+    for (person, language, words) in [
+        ("nakamura", "en", ["waits for a decision", "Accept this certificate", "Withdraw the trust"]),
+        ("watanabe", "ja", ["判断待ち", "この証明書を承認する", "信頼を取り消す"]),
+    ] {
+        let body = Browser::of(Arc::clone(&desk), person, language).await.get("/certificates").await.body;
+        for word in words.into_iter().chain(["aa01", "Maker CA", "BR-01", "2030-01-01", "2026-06-30", "拇印が違う"])
+        {
+            assert!(body.contains(word), "{person}: {word}");
+        }
+        assert!(body.contains("/certificates/dd04") && !body.contains("/certificates/cc03"), "nobody judges our own");
+    }
+    let mut browser = Browser::of(Arc::clone(&desk), "nakamura", "en").await;
+    let form =
+        |accept: bool, password: &str| format!("accept={accept}&text=compared&subject=CN%3Dother&password={password}");
+    let right = PASSWORD.replace(' ', "+");
+    let wrong = browser.post("/certificates/aa01", &form(true, "wrong")).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("value=\"compared\"") && desk.acts.lock().unwrap().is_empty());
+    assert_eq!(browser.post("/certificates/cc03", &form(true, &right)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(browser.post("/certificates/ee05", &form(true, &right)).await.status, StatusCode::NOT_FOUND);
+    for (thumbprint, wanted) in [("aa01", true), ("bb02", false)] {
+        let answer = browser.post(&format!("/certificates/{thumbprint}"), &form(wanted, &right)).await;
+        assert_eq!(answer.location, "/certificates");
+        let acts = desk.acts.lock().unwrap();
+        let Some(Command::JudgeCertificate { certificate, accept, text }) = acts.last().map(|act| &act.command) else {
+            panic!("{acts:?}")
+        };
+        assert_eq!((certificate.thumbprint.as_str(), *accept, text.as_str()), (thumbprint, wanted, "compared"));
+        assert_eq!(certificate.subject, format!("CN={thumbprint}"), "nothing is taken as sent");
+    }
+}
+
+#[tokio::test]
+async fn ua_03_others_of_the_facility_see_the_certificates_and_tenants_do_not() {
+    let desk = TestDesk::new(&[&running()]);
+    let form = format!("accept=true&text=compared&password={}", PASSWORD.replace(' ', "+"));
+    let mut operator = Browser::of(Arc::clone(&desk), "sato", "en").await;
+    let body = operator.get("/certificates").await.body;
+    assert!(body.contains("aa01") && !body.contains("action=\"/certificates"));
+    assert_eq!(operator.post("/certificates/aa01", &form).await.status, StatusCode::FORBIDDEN);
+    for tenant in ["aoki", "bessho", "endo"] {
+        let mut browser = Browser::of(Arc::clone(&desk), tenant, "en").await;
+        let answer = browser.get("/certificates").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{tenant}");
+        assert!(!answer.body.contains("aa01"), "{tenant}");
+        assert_eq!(browser.post("/certificates/aa01", &form).await.status, StatusCode::FORBIDDEN, "{tenant}");
+    }
+    assert!(desk.acts.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn ua_03_the_end_of_a_certificate_is_warned_of_where_devices_are_seen() {
+    let desk = TestDesk::new(&[&running()]);
+    for (language, words) in [
+        ("en", ["CN=cc03 ended on 2026-06-01", "CN=bb02 ends on 2026-07-20", "Days left: 18 (warning at 30 days)"]),
+        ("ja", ["CN=cc03 は 2026-06-01", "CN=bb02 の有効期限は 2026-07-20", "残り18日(30日前の警告)"]),
+    ] {
+        let mut browser = Browser::of(Arc::clone(&desk), "sato", language).await;
+        for path in ["/devices", "/certificates"] {
+            // Fluent puts marks around what it fills in.
+            let body = browser.get(path).await.body.replace(['\u{2068}', '\u{2069}'], "");
+            for word in words {
+                assert!(body.contains(word), "{path}: {word}");
+            }
+        }
     }
 }

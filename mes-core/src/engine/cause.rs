@@ -4,7 +4,7 @@
 use crate::quantity::Bilingual;
 
 /// The drivers' sentences, with `{}` for what varies, and the same in Japanese. The first that fits counts.
-const SENTENCES: [(&str, &str); 44] = [
+const SENTENCES: [(&str, &str); 46] = [
     ("first attempt", "最初の接続"),
     ("trying again because a person asked", "担当者の指示により再接続"),
     ("the driver was stopped", "通信ドライバの停止"),
@@ -41,6 +41,11 @@ const SENTENCES: [(&str, &str); 44] = [
         "the certificate of the device is not trusted: {} (thumbprint {}); compare the thumbprint with the device's and approve it",
         "機器の証明書が未承認: {}(拇印 {})。機器の拇印と照合して承認すること",
     ),
+    (
+        "the certificate of the device was refused by a person: {} (thumbprint {})",
+        "機器の証明書は担当者により拒否されている: {}(拇印 {})",
+    ),
+    ("the certificate of the device does not hold: {}: {} (thumbprint {})", "機器の証明書が無効({}): {}(拇印 {})"),
     (
         "the device refuses user {} or the password ({}); correct the credentials",
         "機器がユーザー {} またはパスワードを拒否({})。認証情報を直すこと",

@@ -18,6 +18,7 @@ use crate::{
         frame::{Frame, page},
         live::Fragment,
         locale::Words,
+        page::certificates::{Expiry, expiries},
         reading::{LiveValue, live},
         session::Session,
         term,
@@ -66,6 +67,7 @@ struct FiguresNow<'d> {
 struct DevicesPage {
     w: Words,
     frame: Frame,
+    expiries: Vec<Expiry>,
     devices: Vec<DeviceLine>,
 }
 
@@ -74,7 +76,8 @@ pub(crate) async fn show(State(state): State<AppState>, session: Session) -> Res
     let w = session.words();
     let view = session.view(&state);
     let frame = Frame::of(&state, &session, &view, w.t("nav-devices")).live("/live/devices".to_owned());
-    page(StatusCode::OK, &DevicesPage { w, frame, devices: lines(&state, &view, w) })
+    let (expiries, devices) = (expiries(&state, w), lines(&state, &view, w));
+    page(StatusCode::OK, &DevicesPage { w, frame, expiries, devices })
 }
 
 /// The parts of the page that change.

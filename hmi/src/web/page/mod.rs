@@ -4,6 +4,7 @@ pub(crate) mod act;
 pub(crate) mod batch;
 pub(crate) mod booking;
 pub(crate) mod bookings;
+pub(crate) mod certificates;
 pub(crate) mod changes;
 pub(crate) mod demo;
 pub(crate) mod deviations;
