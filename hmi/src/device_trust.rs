@@ -1,7 +1,10 @@
 //! The trust list of the drivers, kept as the decisions on record say: a certificate that a person accepted is trusted, one that
 //! was refused is not. Files follow entries, at the start and at each decision; nothing is trusted by itself.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use equipment_drivers::{Certificate, EXPIRY_WARNING_DAYS, PkiError, TrustList};
 use mes_core::{
@@ -14,8 +17,11 @@ use mes_core::{
 
 use crate::drivers::Links;
 
+/// Nobody reads the list while certificates are moved in it.
+static MOVING: Mutex<()> = Mutex::new(());
+
 /// Where a certificate stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// A device showed it, and nobody has decided.
     Waiting,
@@ -51,12 +57,26 @@ pub struct Ending {
     pub warned_at: i64,
 }
 
-/// All certificates, those that wait first.
+/// All certificates, those that wait first. What was decided counts at once, also where the files have yet to follow.
 ///
 /// # Errors
 /// The trust list cannot be read.
 pub fn list(pki: &Path, view: &View) -> Result<Vec<Known>, PkiError> {
-    let trust = TrustList::open(pki)?;
+    let mut all = {
+        let _still = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
+        as_kept(&TrustList::open(pki)?, view)?
+    };
+    for known in all.iter_mut().filter(|known| known.standing != Standing::Own) {
+        if let Some(judged) = view.certificates.get(&known.certificate.thumbprint) {
+            known.standing = if judged.accepted { Standing::Trusted } else { Standing::Refused };
+        }
+    }
+    all.sort_by_key(|known| known.standing);
+    Ok(all)
+}
+
+/// All certificates where their files are.
+fn as_kept(trust: &TrustList, view: &View) -> Result<Vec<Known>, PkiError> {
     let mut all: Vec<(Standing, Certificate)> = Vec::new();
     all.extend(trust.rejected()?.into_iter().map(|one| (Standing::Waiting, one)));
     all.extend(trust.refused()?.into_iter().map(|one| (Standing::Refused, one)));
@@ -91,6 +111,7 @@ fn shown_by<'v>(thumbprint: &str, view: &'v View) -> impl Iterator<Item = &'v Eq
 /// # Errors
 /// The trust list cannot be read.
 pub fn ending(pki: &Path, now: Timestamp) -> Result<Vec<Ending>, PkiError> {
+    let _still = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
     let all = TrustList::open(pki)?.expiring(now)?;
     Ok(all.into_iter().filter_map(|(one, days)| told(one, days)).collect())
 }
@@ -103,34 +124,20 @@ fn told(one: Certificate, days_left: i64) -> Option<Ending> {
 /// Whether a certificate that is to be judged is one of those known here, and says what is known of it.
 ///
 /// # Errors
-/// It is not, its dates cannot be entered, or the trust list cannot be read.
+/// It is not, or the trust list cannot be read.
 pub fn judge(pki: &Path, view: &View, sent: &DeviceCertificate) -> Result<(), Rejection> {
     let all = list(pki, view).map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the trust list cannot be read");
         Rejection::not_found()
     })?;
-    if !all.iter().any(|one| one.standing != Standing::Own && agree(&one.certificate, sent)) {
-        return Err(Rejection::not_found());
-    }
-    if [sent.valid_from, sent.valid_until].into_iter().all(is_date) {
-        return Ok(());
-    }
-    Err(Rejection::new(
-        "UA-03",
-        "証明書の有効期間を読み取れません。機器側で証明書を作り直してください。",
-        "The dates of this certificate cannot be read. Have the device make another one.",
-    ))
+    let known = all.iter().any(|one| one.standing != Standing::Own && agree(&one.certificate, sent));
+    if known { Ok(()) } else { Err(Rejection::not_found()) }
 }
 
 /// All that a certificate says, and its equipment where a link or a decision says whose it is.
 fn agree(known: &DeviceCertificate, sent: &DeviceCertificate) -> bool {
     let equipment = known.equipment.as_ref().or(sent.equipment.as_ref()).cloned();
     *sent == DeviceCertificate { equipment, ..known.clone() }
-}
-
-/// What was not read as a date has none that could be written down.
-fn is_date(at: Timestamp) -> bool {
-    at.to_string().parse() == Ok(at)
 }
 
 /// Makes the trust list what the decisions say, and lets the links that this concerns connect anew.
@@ -169,9 +176,10 @@ fn concerned<'v>(
 
 /// Moves what does not stand where it was decided; gives the decisions that moved something, and from where.
 fn settle<'v>(pki: &Path, view: &'v View) -> Result<Vec<(&'v JudgedCertificate, Standing)>, PkiError> {
+    let _still = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
     let trust = TrustList::open(pki)?;
     let mut moved = Vec::new();
-    for Known { standing, certificate, .. } in list(pki, view)? {
+    for Known { standing, certificate, .. } in as_kept(&trust, view)? {
         let Some(judged) = view.certificates.get(&certificate.thumbprint) else { continue };
         match (judged.accepted, standing) {
             (true, Standing::Waiting | Standing::Refused) => trust.approve(&certificate.thumbprint)?,
@@ -215,7 +223,6 @@ mod tests {
         ] {
             assert!(!agree(&known, &sent), "{sent:?}");
         }
-        assert!(is_date(later) && !is_date(Timestamp::from_ms(i64::MIN)));
     }
 
     #[test]
