@@ -28,7 +28,7 @@ pub struct BufferLimits {
 }
 
 impl Default for BufferLimits {
-    /// 512 MiB a device: 72 hours of twenty tags at one sample a second take less than half of it (`BENCHMARKS.md`).
+    /// 512 MiB a device: 72 hours of twenty tags at one sample a second take less than half of it, packed.
     fn default() -> Self {
         Self { bytes_max: 512 << 20, segment_bytes: 4 << 20 }
     }

@@ -145,3 +145,46 @@ pub(super) fn unpacked(bytes: &[u8]) -> Result<DriverReport, GatewayError> {
     DeflateDecoder::new(bytes).take(LINE_BYTES_MAX).read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text).map_err(io::Error::from)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use mes_core::{
+        clock::Timestamp,
+        historian::{Quality, Sample, SampleValue},
+    };
+
+    use super::*;
+
+    /// Twenty tags, each with another value every second.
+    fn second(second: i64, dice: &mut u64) -> DriverReport {
+        let mut roll = |below: u64| {
+            *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            i64::try_from((*dice >> 33) % below).unwrap()
+        };
+        let at = |ms: i64| Timestamp::from_ms(1_780_000_000_000 + second * 1_000 + ms);
+        let tags = (0..20).map(|tag| Sample {
+            tag: format!("BR-01/measured_value_{tag}").parse().unwrap(),
+            value: Some(SampleValue::Real(f64::from(i32::try_from(roll(100_000)).unwrap()) / 100.0)),
+            quality: Quality::GOOD,
+            source_time: Some(at(roll(1_000))),
+            server_time: Some(at(roll(1_000))),
+            receive_time: at(roll(1_000)),
+            seq: second.unsigned_abs() + 1,
+            overflow: false,
+        });
+        DriverReport::Samples(tags.collect())
+    }
+
+    #[test]
+    fn seventy_two_hours_of_a_device_fit_into_half_of_its_queue() {
+        let (mut dice, mut bytes) = (1, 0);
+        for at in 0..600 {
+            let report = second(at, &mut dice);
+            let packed = packed(&report).unwrap();
+            assert_eq!(unpacked(&packed).unwrap(), report);
+            bytes += packed.len() + 44;
+        }
+        let days = bytes / 600 * 72 * 3_600;
+        assert!(u64::try_from(days).unwrap() < BufferLimits::default().bytes_max / 2, "{days}");
+    }
+}
