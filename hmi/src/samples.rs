@@ -39,13 +39,26 @@ pub(crate) fn has_tag(batch: &Batch, tag: &TagId) -> bool {
     equipment.any(|unit| unit.id == tag.equipment && unit.tags.iter().any(|known| known.name == tag.name))
 }
 
-/// The batch of a view within whose occupancy a range of a tag lies.
-fn batch_of<'a>(view: &'a View, tag: &TagId, range: &Range<Timestamp>) -> Option<(&'a BatchId, &'a Batch)> {
-    let covers = |batch: &Batch| {
-        let occupied = occupancy(batch, view.now.max(range.end));
-        has_tag(batch, tag) && occupied.start <= range.start && range.end <= occupied.end
-    };
-    view.batches.iter().find(|(_, batch)| covers(batch)).map(|(id, batch)| (id, batch.as_ref()))
+/// When a batch of a view occupied the equipment of a tag, and which batch.
+fn occupancies<'a>(
+    view: &'a View,
+    tag: &'a TagId,
+    until: Timestamp,
+) -> impl Iterator<Item = (Range<Timestamp>, &'a BatchId, &'a Batch)> {
+    let of_tag = view.batches.iter().filter(|(_, batch)| has_tag(batch, tag));
+    of_tag.map(move |(id, batch)| (occupancy(batch, view.now.max(until)), id, batch.as_ref()))
+}
+
+/// Whether a range of a tag lies within the occupancy of one batch of a view.
+fn is_within_batch(view: &View, tag: &TagId, range: &Range<Timestamp>) -> bool {
+    occupancies(view, tag, range.end).any(|(held, ..)| held.start <= range.start && range.end <= held.end)
+}
+
+/// The batches of a view of which a range of a tag holds anything.
+fn touched<'a>(view: &'a View, tag: &'a TagId, range: &Range<Timestamp>) -> Vec<(&'a BatchId, &'a Batch)> {
+    let (start, end) = (range.start, range.end);
+    let shares = move |held: &Range<Timestamp>| held.start < end && start < held.end;
+    occupancies(view, tag, end).filter(|(held, ..)| shares(held)).map(|(_, id, batch)| (id, batch)).collect()
 }
 
 /// Whether somebody is an auditor, who sees what was granted and nothing of the facility's own.
@@ -68,7 +81,7 @@ impl Reader {
     }
     /// A range of a tag that the reader may not see does not exist (TEN-01).
     fn must_see(&self, tag: &TagId, range: &Range<Timestamp>) -> Result<(), Rejection> {
-        if self.staff || batch_of(&self.view, tag, range).is_some() { Ok(()) } else { Err(Rejection::not_found()) }
+        if self.staff || is_within_batch(&self.view, tag, range) { Ok(()) } else { Err(Rejection::not_found()) }
     }
 }
 
@@ -91,7 +104,8 @@ pub(crate) async fn newest(app: &App, reader: &Reader, tag: &TagId) -> Result<Op
     Ok(newest.filter(|sample| reader.must_see(tag, &at(sample)).is_ok()))
 }
 
-/// Every sample of a range of a tag as a file. Within a batch it needs the permission to export, and its hash is entered.
+/// Every sample of a range of a tag as a file. It needs the permission to export of every batch of which the range holds anything,
+/// and its hash is entered with each of them.
 pub(crate) async fn export(
     app: &App,
     scope: &Scope,
@@ -109,16 +123,18 @@ pub(crate) async fn export(
             format!("A range must end after it begins and be at most {EXPORT_DAYS_MAX} days long."),
         ));
     }
-    let batch = batch_of(view, tag, &range).map(|(id, batch)| (id.clone(), Resource::whole_batch(batch)));
-    if let Some((_, resource)) = &batch {
-        app.policies.may(&view.facility, &scope.person, Action::Export, resource, view.now)?;
+    let batches = touched(view, tag, &range);
+    for (_, batch) in &batches {
+        let resource = Resource::whole_batch(batch);
+        app.policies.may(&view.facility, &scope.person, Action::Export, &resource, view.now)?;
     }
     let bytes = write(app, view, tag, range, form).await?;
     let ending = SamplesForm::ALL.iter().find(|(known, _)| *known == form).map_or("", |(_, name)| name);
     let name = format!("{}-{}.{ending}", tag.equipment, tag.name);
-    if let Some((batch, _)) = batch {
-        let files = vec![ExportedFile { name: name.clone(), sha256: sha256(&[&bytes]) }];
-        let command = Command::Batch { batch, command: BatchCommand::NoteExport { files } };
+    let sha256 = sha256(&[&bytes]);
+    for (batch, _) in batches {
+        let files = vec![ExportedFile { name: name.clone(), sha256 }];
+        let command = Command::Batch { batch: batch.clone(), command: BatchCommand::NoteExport { files } };
         let act = Act { scope: scope.clone(), signer: None, command };
         app.writer.decide(Input::Act(Box::new(act))).await.ok_or_else(stopping)??;
     }

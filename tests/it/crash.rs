@@ -105,7 +105,7 @@ async fn round(number: usize, config: &Path, seen: &Arc<Acknowledged>, (plant, b
 }
 
 /// Awaits that this process, and not only the one before it, is connected to a device.
-async fn connected(browser: &Browser, batch: &str, device: &str, before: Timestamp) {
+pub(crate) async fn connected(browser: &Browser, batch: &str, device: &str, before: Timestamp) {
     let ask = async {
         loop {
             let link = browser.get(&format!("/api/v1/batches/{batch}")).await.json()["links"][device].clone();
@@ -120,14 +120,14 @@ async fn connected(browser: &Browser, batch: &str, device: &str, before: Timesta
 }
 
 /// Everything the database holds after a kill: comments by entry, outcomes of effects, each with its entry.
-struct Found {
-    comments: BTreeMap<EntryId, String>,
-    requested: Vec<EntryId>,
-    resolved: Vec<(EntryId, WriteResult)>,
-    last: Timestamp,
+pub(crate) struct Found {
+    pub(crate) comments: BTreeMap<EntryId, String>,
+    pub(crate) requested: Vec<EntryId>,
+    pub(crate) resolved: Vec<(EntryId, WriteResult)>,
+    pub(crate) last: Timestamp,
 }
 
-async fn look(config: &Config) -> Found {
+pub(crate) async fn look(config: &Config) -> Found {
     let store = SqliteStore::open(&config.database()).await.unwrap();
     let mut found =
         Found { comments: BTreeMap::new(), requested: Vec::new(), resolved: Vec::new(), last: Timestamp::from_ms(0) };

@@ -6,20 +6,26 @@ use std::{
     time::Duration,
 };
 
+use equipment_drivers::Fault;
 use hmi::config::Config;
 use mes_core::{
     clock::Timestamp,
+    engine::WriteResult,
     historian::Sample,
     id::TagId,
     store::{SqliteStore, Store, samples_between},
 };
-use tests::{DEADLINE, Facility, Process, process::configure, story};
+use serde_json::json;
+use tests::{Browser, DEADLINE, Facility, Process, facility::TEST_FEED, process::configure, story};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
 
-use crate::PROGRAM;
+use crate::{
+    PROGRAM,
+    crash::{connected, look},
+};
 
 /// How often the disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -70,6 +76,14 @@ impl Queue {
     }
 }
 
+/// The configuration file of a core that leaves the drivers to the gateway.
+fn configured(config: &Config) -> PathBuf {
+    let file = configure(&config.data, "127.0.0.1:0");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}drivers = \"gateway\"\n")).unwrap();
+    file
+}
+
 async fn all_of(config: &Config, tag: &TagId, from: Timestamp) -> Vec<Sample> {
     let store = SqliteStore::open(&config.database()).await.unwrap();
     let samples = samples_between(&store, tag, from, from.plus_s(86_400)).await.unwrap();
@@ -81,11 +95,8 @@ async fn all_of(config: &Config, tag: &TagId, from: Timestamp) -> Vec<Sample> {
 fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
     story(async |place| {
         let facility = Facility::start(place).await;
-        let (mut config, _plant) = facility.stop().await;
-        config.drivers = hmi::config::DriversIn::Gateway;
-        let file = configure(&config.data, "127.0.0.1:0");
-        let text = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("{text}drivers = \"gateway\"\n")).unwrap();
+        let (config, _plant) = facility.stop().await;
+        let file = configured(&config);
         let tags: [TagId; 2] = ["INC-01/temperature".parse().unwrap(), "BR-01/temperature".parse().unwrap()];
         let before = {
             let store = SqliteStore::open(&config.database()).await.unwrap();
@@ -130,4 +141,69 @@ fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
         gate.kill().await.unwrap();
         assert!(all_of(&config, &tags[0], before).await.len() > kept);
     });
+}
+
+#[test]
+fn a_write_that_was_under_way_when_the_gateway_died_is_unknown_and_not_repeated() {
+    story(async |place| {
+        let facility = Facility::start_with(place, &[TEST_FEED]).await;
+        let batch = facility.batch("TEST-FEED", 1).await;
+        facility.person("sato").starts(&batch, "P010").await.unwrap();
+        let (config, plant) = facility.stop().await;
+        let file = configured(&config);
+        let before = look(&config).await.last;
+        let core = Process::serve(PROGRAM, &file).await.unwrap_or_else(|said| panic!("{}", said.err));
+        let mut browser = Browser::new(core.web);
+        browser.log_in("sato", &Facility::password(&"sato".parse().unwrap())).await;
+        let link = |json: &serde_json::Value| json["links"]["BR-01"][0].clone();
+        let path = format!("/api/v1/batches/{batch}");
+        // What the link was before this start is not passed off as what it is.
+        let away = |json: &serde_json::Value| link(json) == "disconnected";
+        until_told(&browser, &path, "no link without a gateway", away).await;
+
+        let mut gate = gateway(&file).await;
+        connected(&browser, batch.as_str(), "BR-01", before).await;
+        let reactor = plant.unit(&"BR-01".parse().unwrap()).unwrap();
+        reactor.set_fault(Fault::Delay { ms: 20_000 }).await.unwrap();
+        let apply = json!({ "command": { "apply_set_points": { "phase": "P010" } }, "signer": null });
+        let answer = browser.send(&format!("{path}/commands"), &apply).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.body);
+        gate.kill().await.unwrap();
+        let unknown = |json: &serde_json::Value| json["phases"]["P010"]["writes"].to_string().contains("unknown");
+        until_told(&browser, &path, "the outcome is unknown", unknown).await;
+        reactor.clear().await.unwrap();
+
+        // The next gateway connects, and nothing is written by itself.
+        let last = look_after_kill(core, &config).await;
+        let core = Process::serve(PROGRAM, &file).await.unwrap_or_else(|said| panic!("{}", said.err));
+        let mut browser = Browser::new(core.web);
+        browser.log_in("sato", &Facility::password(&"sato".parse().unwrap())).await;
+        let mut gate = gateway(&file).await;
+        connected(&browser, batch.as_str(), "BR-01", last).await;
+        gate.kill().await.unwrap();
+        look_after_kill(core, &config).await;
+        let found = look(&config).await;
+        assert_eq!((found.requested.len(), found.resolved.len()), (1, 1), "{:?}", found.resolved);
+        assert!(matches!(found.resolved[0].1, WriteResult::Unknown { .. }), "{:?}", found.resolved);
+    });
+}
+
+/// Kills the core; gives the time of the newest entry.
+async fn look_after_kill(core: Process, config: &Config) -> Timestamp {
+    core.kill().await;
+    look(config).await.last
+}
+
+/// Awaits that the core says something at an address.
+async fn until_told(browser: &Browser, path: &str, what: &str, holds: impl Fn(&serde_json::Value) -> bool) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let ask = async {
+        loop {
+            looks.tick().await;
+            if holds(&browser.get(path).await.json()) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, ask).await.unwrap_or_else(|_| panic!("not said within {DEADLINE:?}: {what}"));
 }

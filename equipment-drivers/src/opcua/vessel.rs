@@ -85,7 +85,7 @@ impl Vessel {
         (view, at.plus_ms(self.faults.clock_off_ms(self.began)))
     }
 
-    /// The probe that has failed by itself for now.
+    /// The probe that is in a spell of failure of its own.
     pub(super) fn failed_probe(&self) -> Option<&'static str> {
         self.physics.failed_probe()
     }

@@ -302,7 +302,7 @@ impl Bioreactor {
     pub fn open_lid(&mut self, seconds: i64) {
         self.lid_open_until = self.at.plus_s(seconds);
     }
-    /// The probe that has failed for now, `ph` or `do`, where probes fail at times.
+    /// The probe that is in a spell of failure, `ph` or `do`, where probes fail at times.
     pub fn failed_probe(&self) -> Option<&'static str> {
         if self.realism == Realism::Calm {
             return None;

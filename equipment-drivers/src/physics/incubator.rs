@@ -131,7 +131,7 @@ impl Incubator {
         }
     }
 
-    /// Whether the CO2 sensor has failed for now, where sensors fail at times.
+    /// Whether the CO2 sensor is in a spell of failure, where sensors fail at times.
     pub fn co2_sensor_failed(&self) -> bool {
         self.realism == Realism::Full && instrument::in_episode(self.seed, 31, self.at)
     }

@@ -32,7 +32,7 @@ pub(super) fn drift(seed: u64, channel: u64, days: f64, per_day: f64) -> f64 {
     per_day * days * (2.0 * uniform(seed, 7000 + channel) - 1.0)
 }
 
-/// Whether this channel's probe has failed for now.
+/// Whether this channel's probe is in a spell of failure.
 pub(super) fn in_episode(seed: u64, channel: u64, at: Timestamp) -> bool {
     let hour = at.as_ms().div_euclid(HOUR_MS);
     let number = hour.unsigned_abs().wrapping_mul(8).wrapping_add(channel << 40);

@@ -15,6 +15,7 @@ use mes_core::{
     clock::Clock,
     engine::{LinkReport, LinkState, View, WriteOutcome, WriteRequest, WriteResult},
     id::{EquipmentId, TagId},
+    journal::EntryId,
     tenant::Facility,
 };
 use tokio::{
@@ -48,6 +49,8 @@ pub enum DoorError {
 pub struct Door {
     clock: Clock,
     line: Mutex<Option<mpsc::Sender<ToGateway>>>,
+    /// Writes that were passed on and have no outcome yet.
+    under_way: Mutex<BTreeMap<EntryId, TagId>>,
 }
 
 /// What the door works with.
@@ -78,20 +81,17 @@ impl Door {
         }
         let listener = UnixListener::bind(&path).map_err(wrong)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(wrong)?;
-        let door = Arc::new(Self { clock, line: Mutex::default() });
+        let door = Arc::new(Self { clock, line: Mutex::default(), under_way: Mutex::default() });
         let task = tokio::spawn(Arc::clone(&door).stand(listener, inside));
         Ok((door, task))
-    }
-
-    /// Whether a gateway is inside.
-    pub fn is_attended(&self) -> bool {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Asks for a write. Its outcome comes as a report, or at once as the error when it could not be passed on.
     pub fn write(&self, request: WriteRequest) -> Result<(), Box<WriteOutcome>> {
         let (effect, tag) = (request.effect.clone(), request.tag.clone());
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         if self.tell(ToGateway::Write(Box::new(request))) {
+            under_way.insert(effect, tag);
             return Ok(());
         }
         let result = WriteResult::NotSent { reason: "the gateway is away".to_owned() };
@@ -110,6 +110,10 @@ impl Door {
 
     async fn stand(self: Arc<Self>, listener: UnixListener, mut inside: Inside) {
         let mut taken = Taken::default();
+        // What the links were before this start says nothing of what they are.
+        if self.all_down(&inside, "it has not come yet").await.is_none() {
+            return;
+        }
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
@@ -129,13 +133,19 @@ impl Door {
         }
     }
 
-    /// What the gateway's leaving means for every device: its link is not known any more.
+    /// What the gateway's absence means: no link is known any more, and of no write under way what became of it.
     async fn all_down(&self, inside: &Inside, why: &str) -> Option<()> {
         let equipment: Vec<EquipmentId> = inside.views.borrow().facility.equipment.keys().cloned().collect();
         for equipment in equipment {
             let cause = format!("the gateway is away: {why}");
             let report = LinkReport { equipment, state: LinkState::Disconnected, cause, at: self.clock.now() };
             inside.deliveries.send(Delivery::live(DriverReport::Link(report))).await.ok()?;
+        }
+        let under_way = std::mem::take(&mut *self.under_way.lock().unwrap_or_else(PoisonError::into_inner));
+        for (effect, tag) in under_way {
+            let result = WriteResult::Unknown { reason: format!("the gateway is away: {why}") };
+            let outcome = WriteOutcome { effect, tag, result, before: None, read_back: None, at: self.clock.now() };
+            inside.deliveries.send(Delivery::live(DriverReport::Outcome(outcome))).await.ok()?;
         }
         Some(())
     }
@@ -159,14 +169,14 @@ impl Door {
         let facility = for_drivers(&inside.views.borrow_and_update().facility);
         let welcome = ToGateway::Welcome {
             now: self.clock.now(),
-            durable: durable.into_iter().map(|(source, number)| (Source(source), number)).collect(),
+            durable: durable.clone().into_iter().map(|(source, number)| (Source(source), number)).collect(),
             facility: Box::new(facility.clone()),
         };
         say(&mut write, &welcome).await?;
         let (line, lines) = mpsc::channel(LINES_WAITING_MAX);
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
-        let (durable, views) = (inside.durable.clone(), inside.views.clone());
-        let telling = tokio::spawn(tell_all(write, lines, durable, views, facility));
+        let told = Told { durable, facility };
+        let telling = tokio::spawn(tell_all(write, lines, inside.durable.clone(), inside.views.clone(), told));
         let heard = self.listen(&mut read, inside, taken).await;
         telling.abort();
         heard
@@ -190,6 +200,9 @@ impl Door {
                         let (at, state) = (self.clock.now(), LinkState::Degraded(missing.clone()));
                         let link = LinkReport { equipment, state, cause: missing, at };
                         inside.deliveries.send(Delivery::live(DriverReport::Link(link))).await.map_err(|_| gone())?;
+                    }
+                    if let DriverReport::Outcome(outcome) = &numbered.report {
+                        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&outcome.effect);
                     }
                     if let Some(delivery) = taken.take(*numbered)? {
                         inside.deliveries.send(delivery).await.map_err(|_| gone())?;
@@ -246,15 +259,20 @@ impl Taken {
     }
 }
 
+/// What the gateway was told last.
+struct Told {
+    durable: BTreeMap<String, u64>,
+    facility: Facility,
+}
+
 /// Tells the gateway what it has to know, as it comes.
 async fn tell_all(
     mut write: OwnedWriteHalf,
     mut lines: mpsc::Receiver<ToGateway>,
     mut durable: watch::Receiver<BTreeMap<String, u64>>,
     mut views: watch::Receiver<Arc<View>>,
-    mut facility: Facility,
+    mut told: Told,
 ) {
-    let mut told = durable.borrow().clone();
     loop {
         let said = tokio::select! {
             line = lines.recv() => match line {
@@ -267,10 +285,10 @@ async fn tell_all(
                 }
                 let now = durable.borrow_and_update().clone();
                 let mut said = Ok(());
-                for (source, number) in now.iter().filter(|(source, number)| told.get(*source) != Some(number)) {
+                for (source, number) in now.iter().filter(|(source, number)| told.durable.get(*source) != Some(number)) {
                     said = said.and(say(&mut write, &ToGateway::Durable(Source(source.clone()), *number)).await);
                 }
-                told = now;
+                told.durable = now;
                 said
             }
             changed = views.changed() => {
@@ -278,11 +296,11 @@ async fn tell_all(
                     return;
                 }
                 let now = for_drivers(&views.borrow_and_update().facility);
-                if now == facility {
+                if now == told.facility {
                     continue;
                 }
-                facility = now;
-                say(&mut write, &ToGateway::Facility(Box::new(facility.clone()))).await
+                told.facility = now;
+                say(&mut write, &ToGateway::Facility(Box::new(told.facility.clone()))).await
             }
         };
         if said.is_err() {
