@@ -2,8 +2,13 @@
 
 use std::io::Read;
 
+use batch_records::export::samples::SamplesForm;
 use hmi::web::routes;
-use mes_core::id::BatchId;
+use mes_core::{
+    batch::BatchEvent,
+    id::{BatchId, TagId},
+    journal::{Event, StreamId, StreamKind, encode::sha256},
+};
 use serde_json::{Value, json};
 use tests::{
     Browser, Facility, Page,
@@ -270,6 +275,38 @@ fn sod_14_a_refusal_names_no_other_tenants_batch() {
         for text in [&said.said.ja, &said.said.en] {
             assert!(!text.contains(running.as_str()), "{text}");
         }
+        facility.stop().await;
+    });
+}
+
+#[test]
+fn samples_of_a_batch_leave_only_by_permission_and_with_an_entry_however_wide_the_range() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        let batch = facility.batch("TEST-3", 1).await;
+        facility.until_true("a moment of the batch", |view| view.now > view.batches[&batch].issued_at).await;
+        let view = facility.view();
+        let wide = view.batches[&batch].issued_at.plus_s(-60)..view.now;
+        let tag: TagId = "INC-01/temperature".parse().unwrap();
+        let export = |person: &str, range| {
+            facility.desk.export_samples(facility.person(person).scope(), tag.clone(), range, SamplesForm::Csv)
+        };
+        // The facility's administrator may see the values, and may not carry them away.
+        assert!(export("nakamura", wide.clone()).await.is_err());
+        let before = wide.start..view.batches[&batch].issued_at;
+        assert!(export("nakamura", before).await.is_ok(), "before the batch the equipment was the facility's own");
+        let file = export("watanabe", wide).await.unwrap();
+        let scope = facility.person("watanabe").scope();
+        let entries = facility.desk.history(scope, StreamId::new(StreamKind::Batch, &batch)).await.unwrap();
+        let exported: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match Event::of(entry).unwrap() {
+                Event::Batch(BatchEvent::Exported { files, .. }) => Some(files),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(exported.len(), 1, "one export was allowed");
+        assert_eq!(exported[0][0].sha256, sha256(&[&file.bytes]));
         facility.stop().await;
     });
 }
