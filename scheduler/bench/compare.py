@@ -72,11 +72,13 @@ class Results:
     def key(row):
         return (row["solver"], row["family"], row["instance"], row["seed"], row["limit"])
 
-    def make(self, solver, family, instance, seed, limit, command):
+    def make(self, solver, family, instance, seed, limit, command, judge=None):
         row = dict(solver=solver, family=family, instance=instance, seed=seed, limit=limit)
         if self.key(row) in self.known:
             return
         row["out"] = last_json(command, limit * 3 + 60)
+        if judge is not None and "error" not in row["out"]:
+            judge(row["out"])
         self.rows.append(row)
         self.known.add(self.key(row))
         with self.path.open("a") as file:
@@ -90,6 +92,17 @@ def ours(args, file, seed, seconds):
             "--out", str(out)]
 
 
+def referee(args, file, out):
+    """Has the harness's own checker judge the plan that was written; it must find no violation and the same objective."""
+    if args.harness is None:
+        return
+    plan = pathlib.Path(args.results).with_suffix(".plan")
+    verdict = last_json([args.python, f"{args.harness}/check_facility.py", str(file), str(plan)], 600)
+    if not verdict.get("feasible") or verdict.get("objective") != out["objective"]:
+        sys.exit(f"{file.name}: the two checkers differ: {out['objective']} here, there {verdict}")
+    out["both_checkers"] = True
+
+
 def run(args):
     results = Results(args.results)
     wanted = set(args.only.split(",")) if args.only else None
@@ -98,7 +111,8 @@ def run(args):
         for file in sorted((instances / "facility").glob("fac-*.json*")):
             name = file.name.split(".")[0]
             for seed in SEEDS:
-                results.make("ours", "facility", name, seed, args.seconds, ours(args, file, seed, args.seconds))
+                results.make("ours", "facility", name, seed, args.seconds, ours(args, file, seed, args.seconds),
+                             lambda out, file=file: referee(args, file, out))
             if args.peer:
                 for peer, flags in FACILITY_PEERS.items():
                     if args.peers and peer not in args.peers.split(","):
