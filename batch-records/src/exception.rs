@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::{
     document::Cell,
+    section::report,
     source::{Line, Source},
     trend::{self, Trend},
     wording,
@@ -42,6 +43,8 @@ pub enum Kind {
     LateEntry,
     /// A value outside its normal range.
     OutOfNormal,
+    /// The report of a closed device has something to be looked at.
+    Report,
     /// A link was lost.
     LinkGap,
     /// A stretch without good samples.
@@ -66,6 +69,7 @@ impl Kind {
             Self::Correction => ("訂正", "Correction"),
             Self::LateEntry => ("後日記入", "Late entry"),
             Self::OutOfNormal => ("管理幅外", "Out of normal range"),
+            Self::Report => ("機器報告書", "Report of a device"),
             Self::LinkGap => ("通信断", "Link lost"),
             Self::SampleGap => ("データ欠測", "Gap in data"),
             Self::Recorder => ("記録者による記入", "Entered by a recorder"),
@@ -232,6 +236,18 @@ fn of_event(found: &mut Found<'_>, line: &Line, event: &BatchEvent) {
                 format!("Said to have happened {}, entered {late} later", claimed.shown()),
             );
             found.add(Kind::LateEntry, line, Some(phase), what, explained());
+        }
+        BatchEvent::ReportReceived { report, .. } => {
+            let outside = report::outside(found.source, report);
+            let (name, equipment) = (&report.name, &report.equipment);
+            for said in outside.iter().chain(&report.problems) {
+                let what = Bilingual::new(
+                    format!("{equipment} {name}: {}", said.ja),
+                    format!("{equipment} {name}: {}", said.en),
+                );
+                let standing = Bilingual::new("第15項、原本を照合", "Section 15; compare with the file");
+                found.add(Kind::Report, line, None, what, (false, standing));
+            }
         }
         _ => {}
     }

@@ -8,7 +8,7 @@ use mes_core::{
     isa88::RecipeEvent,
     journal::{Event, JournalEvent, SamplesEvent},
     quantity::Bilingual,
-    tenant::{EquipmentEvent, FacilityEvent, PersonEvent},
+    tenant::{DeviceReport, EquipmentEvent, FacilityEvent, PersonEvent},
 };
 
 use crate::{happened_booking, source::Source, wording};
@@ -123,6 +123,7 @@ pub(crate) fn happened(source: &Source, event: &Event) -> Happened {
             Happened::new("equipment", &certificate.thumbprint, "approve", ja, en)
                 .new_value(certificate.subject.clone())
         }
+        Event::Equipment(EquipmentEvent::ReportReceived { report }) => report_received(report),
         Event::Person(event) => person(event),
         Event::Recipe(event) => recipe(event),
         Event::Booking(event) => happened_booking::booking(event),
@@ -184,6 +185,7 @@ fn batch(source: &Source, event: &BatchEvent) -> Happened {
         | BatchEvent::ConditionMet { .. }
         | BatchEvent::LimitReturned { .. }
         | BatchEvent::LinkChanged { .. } => automation(id, event),
+        BatchEvent::ReportReceived { report, .. } => report_received(report),
         BatchEvent::Signed { .. }
         | BatchEvent::SignatureRejected { .. }
         | BatchEvent::AuditTrailReviewed { .. }
@@ -218,6 +220,17 @@ fn batch(source: &Source, event: &BatchEvent) -> Happened {
                 .new_value(files.join(", "))
         }
     }
+}
+
+fn report_received(report: &DeviceReport) -> Happened {
+    let values = report.values.iter().map(|one| format!("{} = {} {}", one.tag, one.value, one.unit.shown()));
+    let problems = report.problems.iter().map(|problem| problem.en.clone());
+    let mut said = vec![format!("{} bytes, SHA-256 {}", report.bytes, report.sha256)];
+    said.extend(values.chain(problems));
+    let (ja, en) = ("機器の報告書を受領", "Report of a device received");
+    let mut happened = Happened::new("equipment", &report.equipment, "create", ja, en).field(&report.name);
+    happened.critical = !report.problems.is_empty();
+    happened.new_value(said.join("; "))
 }
 
 fn recorded(id: &str, event: &BatchEvent) -> Happened {

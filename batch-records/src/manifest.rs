@@ -45,6 +45,8 @@ pub(crate) mod name {
     pub(crate) const KEY: &str = "facility.pub";
     /// Folder of the chunks.
     pub(crate) const SAMPLES: &str = "samples/";
+    /// Folder of the reports of closed devices.
+    pub(crate) const REPORTS: &str = "reports/";
     /// Every member that is always there.
     pub(crate) const FIXED: [&str; 10] =
         [README, RECORD_PDF, RECORD_JSON, AUDIT_JSON, AUDIT_CSV, TRENDS, ENTRIES, PROOFS, CHECKPOINT, KEY];

@@ -82,7 +82,7 @@ struct Run<'a> {
 
 type Step = (&'static str, &'static str, fn(&mut Run<'_>) -> Result<Found, Failure>);
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("マニフェストの署名", "Signature of the manifest", signer::manifest),
     ("全メンバーの存在と同一性", "Every member is there and unchanged", content::members),
     ("チェックポイントの署名", "Signature of the checkpoint", signer::checkpoint),
@@ -92,6 +92,7 @@ const STEPS: [Step; 13] = [
     ("エントリーの包含証明", "Every entry is in its owner's log", entries::inclusion),
     ("出荷判定時の封印", "Streams sealed at disposition are complete", entries::seals),
     ("封印されたサンプル", "Sealed samples", content::samples),
+    ("機器の報告書", "Reports of devices", content::reports),
     ("記録の再導出", "The record derived again from the entries", content::record),
     ("PDF", "PDF", content::pdf),
     ("以前のチェックポイントとの整合", "Consistency with the earlier checkpoints in the package", entries::earlier),

@@ -312,6 +312,8 @@ pub(crate) fn equipment(class: EquipmentClass) -> Bilingual {
     match class {
         EquipmentClass::Bioreactor => b("培養槽", "Bioreactor"),
         EquipmentClass::Incubator => b("培養器", "Incubator"),
+        EquipmentClass::CellProcessor => b("閉鎖系細胞処理装置", "Closed cell processor"),
+        EquipmentClass::Monitor => b("環境モニター", "Environmental monitor"),
     }
 }
 

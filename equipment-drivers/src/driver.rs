@@ -297,6 +297,9 @@ impl Connection {
         match device.template.protocol {
             Protocol::OpcUa => Ok(Self::OpcUa(Box::new(opcua::client::Connection::open(device).await?))),
             Protocol::Modbus => Ok(Self::Modbus(modbus::client::Connection::open(device).await?)),
+            Protocol::File => {
+                Err(LinkError::NeedsPerson { reason: "a closed device cannot be connected to".to_owned() })
+            }
         }
     }
     /// Readings that the device sends by itself. May be dropped at any time without losing one.

@@ -22,13 +22,15 @@ mod write;
 pub mod modbus;
 pub mod opcua;
 
+// Closed devices, which only write files.
+pub mod file_drop;
+
 // Simulated devices: handle, misbehaviour, network plug, and what happens inside.
 pub mod simulator;
 
 pub mod device_kind;
 
 pub mod fault;
-
 pub mod fault_catalogue;
 
 mod gate;

@@ -271,6 +271,10 @@ fn address_of(config: &DeviceConfig, protocol: Protocol) -> Result<Option<Addres
             }
             Ok(address) => Ok(Some(address)),
         },
+        // Its folder is watched; there is nobody to connect to.
+        Protocol::File => {
+            Err(FleetError::Address { equipment, address, expected: "the address of a device that is spoken to" })
+        }
     }
 }
 

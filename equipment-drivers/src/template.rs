@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::driver::DeviceTag;
 pub use crate::opcua::point::{OpcUaPoint, OpcUaSpace};
 
+mod file;
 mod modbus;
 mod order;
 
+pub use file::{FileMap, FilePoint, ReportFormat, TextEncoding};
 pub use modbus::{
     Backlog, ByteOrder, MODBUS_BITS_MAX, MODBUS_REGISTERS_MAX, ModbusMap, ModbusPoint, RecordMap, RegisterBit,
     RegisterRun, RegisterType, RegisterValue, Table, TableMap, WordOrder, WriteFunction,
@@ -29,7 +31,8 @@ pub const POLL_MAX_S: f64 = 60.0;
 /// Within this, in seconds, a pulled cable must show: interval of reading and longest wait for an answer together.
 pub const SILENCE_SEEN_S: f64 = 5.0;
 
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 8] = [
+    ("templates/cell-processor-report.yaml", include_str!("../templates/cell-processor-report.yaml")),
     ("templates/co2-incubator.yaml", include_str!("../templates/co2-incubator.yaml")),
     ("templates/comet-logger.yaml", include_str!("../templates/comet-logger.yaml")),
     ("templates/hettich-incubator.yaml", include_str!("../templates/hettich-incubator.yaml")),
@@ -89,6 +92,8 @@ pub enum Protocol {
     OpcUa,
     /// Modbus: TCP, RTU, or RTU over TCP, as the address says.
     Modbus,
+    /// None: a closed device, which writes its reports as files into a folder.
+    File,
 }
 
 /// What may be done with a tag.
@@ -130,6 +135,9 @@ pub struct Template {
     /// What all tags have in common on Modbus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modbus: Option<ModbusMap>,
+    /// Which files are reports of a closed device, and how they are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileMap>,
     /// The tags.
     pub tags: Vec<TagTemplate>,
 }
@@ -177,6 +185,9 @@ pub struct TagTemplate {
     /// Where it lies on Modbus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modbus: Option<ModbusPoint>,
+    /// Where it stands in a report.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FilePoint>,
 }
 
 impl Template {
@@ -258,7 +269,8 @@ impl Template {
         if self.version == 0 {
             return Err(wrong("version", "versions are counted from 1"));
         }
-        if self.tags.is_empty() {
+        // A report without a mapping is kept all the same.
+        if self.tags.is_empty() && self.protocol != Protocol::File {
             return Err(wrong("tags", "a template needs at least one tag"));
         }
         match self.protocol {
@@ -267,6 +279,10 @@ impl Template {
                 None => return Err(wrong("opc_ua", "OPC UA needs namespace and publishing_ms")),
             },
             Protocol::Modbus => self.check_modbus(file)?,
+            Protocol::File => match &self.file {
+                Some(map) => map.check().map_err(|problem| wrong("file", problem))?,
+                None => return Err(wrong("file", "a closed device needs file: { endings: [ … ] }")),
+            },
         }
         if let Some(beat) = &self.heartbeat {
             if self.position(&beat.tag).is_none() {
@@ -354,6 +370,17 @@ impl TagTemplate {
             return Err(wrong("stale_after_s", "must be longer than poll_s"));
         }
         self.check_order(template).map_err(|(field, problem)| wrong(field, &problem))?;
+        if template.protocol == Protocol::File {
+            let map = template.file.as_ref();
+            return match (&self.file, &self.opc_ua, &self.modbus) {
+                _ if self.is_writable() => Err(wrong("access", "a closed device cannot be written to")),
+                (Some(point), None, None) => point.check(map.and_then(|map| map.format)).map_err(|p| wrong("file", p)),
+                _ => Err(wrong("file", "a tag of a closed device needs file: { … }, no opc_ua and no modbus")),
+            };
+        }
+        if self.file.is_some() {
+            return Err(wrong("file", "only a closed device (protocol: file) has it"));
+        }
         match (template.protocol, &self.opc_ua, &self.modbus) {
             (Protocol::OpcUa, Some(point), None) => {
                 point.check(self.access).map_err(|problem| wrong("opc_ua", problem))
@@ -367,7 +394,7 @@ impl TagTemplate {
             (Protocol::Modbus, None, Some(point)) => point
                 .check(self.is_writable(), template.modbus.as_ref())
                 .map_err(|(field, problem)| wrong(field, &problem)),
-            (Protocol::Modbus, ..) => {
+            (Protocol::Modbus | Protocol::File, ..) => {
                 Err(wrong("modbus", "a tag of a Modbus device needs modbus: { … } and no opc_ua"))
             }
         }
@@ -518,6 +545,9 @@ mod tests {
     #[test]
     fn an_unknown_template_is_answered_with_the_known_ones() {
         let error = Templates::built_in().unwrap().get("bioreactor").unwrap_err().to_string();
-        assert!(error.starts_with("there is no device template \"bioreactor\"; known are: co2-incubator, "), "{error}");
+        assert!(
+            error.starts_with("there is no device template \"bioreactor\"; known are: cell-processor-report, "),
+            "{error}"
+        );
     }
 }

@@ -25,6 +25,7 @@ use crate::{
     device_trust,
     drivers::{Drivers, Links},
     engine_task::{self, FieldSide, Writer},
+    file_drop::FileDrop,
     gateway::{self, Door, DoorError, Inside},
     planner::Planner,
     sealing::Sealing,
@@ -174,7 +175,10 @@ impl App {
         app.start_tasks().await?;
         match (start.drivers, app.config.drivers) {
             (true, DriversIn::Serve) => app.run_drivers().await,
-            (true, DriversIn::Gateway) => app.let_gateway_in().await?,
+            (true, DriversIn::Gateway) => {
+                app.watch_folders();
+                app.let_gateway_in().await?;
+            }
             (false, _) => {}
         }
         Ok(app)
@@ -220,8 +224,15 @@ impl App {
         }));
     }
 
+    /// Watches the folders of closed devices: a file waits where it is, so that is done here also where a gateway runs the drivers.
+    fn watch_folders(&mut self) {
+        let drop = FileDrop::new(self.writer.clone(), self.clock.clone(), self.config.data.clone());
+        self.tasks.push(tokio::spawn(drop.run()));
+    }
+
     /// Runs the drivers, and lets them follow the facility: only what a change concerns is started anew.
     pub async fn run_drivers(&mut self) {
+        self.watch_folders();
         let mut views = self.writer.views();
         let mut followed = Arc::clone(&views.borrow_and_update().facility);
         self.drivers.lock().await.follow(&followed).await;

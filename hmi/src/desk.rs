@@ -10,7 +10,7 @@ use mes_core::{
     engine::{Act, Command, Input, Note, Quoted, View},
     historian::{Sample, Trend},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
-    journal::{Entry, EntryId, Owner, StreamId, StreamKind},
+    journal::{Entry, EntryId, Hash, Owner, StreamId, StreamKind},
     quantity::Bilingual,
     store::{PAGE_ROWS_MAX, Store},
 };
@@ -308,6 +308,9 @@ impl Desk for FacilityDesk {
             let bytes = packaging::record_pdf(&self.app, &scope, &batch, stage).await?;
             Ok(Download { name: format!("{batch}.pdf"), media: "application/pdf", bytes })
         })
+    }
+    fn report(&self, scope: Scope, batch: BatchId, sha256: Hash) -> Answer<'_, Download> {
+        Box::pin(async move { packaging::report(&self.app, &scope, &batch, &sha256).await })
     }
     fn demo(&self) -> Option<DemoInfo> {
         self.demo.as_ref().map(|demo| demo.info(&self.app))

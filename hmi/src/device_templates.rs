@@ -3,13 +3,18 @@
 //! What is in force comes from entries. The templates that come with the program are offered for import and used for
 //! nothing else, except for a device record of the time before templates were entries.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
-use equipment_drivers::{DeviceTag, Template, TemplateError, Templates, template::Access};
+use equipment_drivers::{
+    DeviceTag, Template, TemplateError, Templates,
+    template::{Access, Protocol},
+};
 use mes_core::{
     access::Rejection,
     tenant::{DeviceTemplate, Facility, FacilityItem, FacilityReadError, ItemChange, LinkSettings, Tag, read_facility},
 };
+
+use crate::file_drop::folder_of;
 
 /// The templates that come with the program, with their texts.
 pub fn offered() -> impl Iterator<Item = DeviceTemplate> {
@@ -42,6 +47,10 @@ pub fn check<'a>(facility: &Facility, items: impl Iterator<Item = &'a FacilityIt
                 let Some(template) = after.device_template(name, version) else { continue };
                 let template = parsed(template).map_err(|error| error.to_string())?;
                 template.fits(&tags(&unit.tags)).map_err(|error| format!("equipment {}: {error}", unit.id))?;
+                if template.protocol == Protocol::File {
+                    let folder = folder_of(&unit.link.address, Path::new(""));
+                    folder.map_err(|error| format!("equipment {}: {error}", unit.id))?;
+                }
             }
             _ => {}
         }

@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     device_secrets::DeviceSecrets,
     device_templates::{tags, template_for, text_for},
+    file_drop::is_closed,
     gateway::Door,
 };
 
@@ -185,7 +186,8 @@ impl Drivers {
             DeviceSecrets::default()
         });
         let mut wanted: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
-        for unit in facility.equipment.values() {
+        // A closed device has no link; its folder is watched.
+        for unit in facility.equipment.values().filter(|unit| !is_closed(facility, &unit.link)) {
             let device = Wanted {
                 equipment: unit.id.clone(),
                 link: unit.link.clone(),

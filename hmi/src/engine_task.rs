@@ -16,7 +16,7 @@ use mes_core::{
     clock::Clock,
     engine::{Effect, Engine, Input, View},
     historian::{Chunk, Sample},
-    journal::EntryId,
+    journal::{EntryId, Hash},
     store::{Group, SqliteStore, Store},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -60,7 +60,7 @@ impl Delivery {
 /// What became of an order: its entries, durable, or the rule that said no.
 pub type Decision = Result<Vec<EntryId>, Rejection>;
 
-/// What a sealing note brings along; written in the same transaction.
+/// What an order brings along beside its entries; written in the same transaction.
 #[derive(Default)]
 pub struct Sealed {
     /// Chunks that the note names.
@@ -69,6 +69,8 @@ pub struct Sealed {
     pub arrivals: Vec<u64>,
     /// Samples of those rows that go back into the tail.
     pub unsealed: Vec<Sample>,
+    /// Files that the entries name, under their SHA-256.
+    pub attachments: Vec<(Hash, Vec<u8>)>,
 }
 
 /// One thing to decide.
@@ -212,7 +214,11 @@ impl EngineTask {
     fn take(&mut self, order: Order) {
         let Order { input, sealed, reply } = order;
         let decision = self.step(input);
-        if decision.is_ok() {
+        if let Ok(entries) = &decision {
+            // A file that was known before gives no entry.
+            if !entries.is_empty() {
+                self.group.attachments.extend(sealed.attachments);
+            }
             self.group.chunks.extend(sealed.chunks);
             self.group.sealed_arrivals.extend(sealed.arrivals);
             self.group.unsealed.extend(sealed.unsealed);

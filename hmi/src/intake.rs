@@ -11,10 +11,8 @@ use mes_core::{
     booking::{Booking, BookingWindow, PlannedActivity, planned},
     clock::{SHOWN_OFFSET_S, Timestamp},
     engine::View,
-    id::{EquipmentId, EquipmentRole, PhaseId, SuiteId, TenantId},
-    isa88::{
-        CleanlinessGrade, EquipmentClass, EquipmentRequirement, Expression, Phase, PhaseKind, RecipeBody, SignOff,
-    },
+    id::{EquipmentId, EquipmentRole, PhaseId, SuiteId, TagName, TenantId},
+    isa88::{CleanlinessGrade, EquipmentRequirement, Expression, Phase, PhaseKind, RecipeBody, SignOff},
     tenant::{Agreement, Facility, Manufacturer, Role},
 };
 use scheduler::{
@@ -309,7 +307,7 @@ pub(crate) fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, f
             let used = |work: &Work<'_>| uses(work, &roles, &need.role);
             let first = works.iter().position(used).unwrap_or(0);
             let until = works.iter().rposition(used).map_or(last, |at| (at + 1).min(last));
-            EquipmentHoldSpec { pools: units_of(facility, suite, need.class), units: 1, first, last: until }
+            EquipmentHoldSpec { pools: units_of(facility, suite, need), units: 1, first, last: until }
         };
         recipe.equipment.iter().map(hold).collect()
     };
@@ -340,8 +338,12 @@ pub(crate) fn batch_spec(id: &str, recipe: &RecipeBody, agreement: &Agreement, f
     }
 }
 
-fn units_of(facility: &Facility, suite: &SuiteId, class: EquipmentClass) -> Vec<String> {
-    let fits = |unit: &&mes_core::tenant::Equipment| unit.class == class && unit.suite == *suite;
+/// The units of a suite that a recipe can use: of its class, and with every tag that it speaks of (S88-06).
+fn units_of(facility: &Facility, suite: &SuiteId, need: &EquipmentRequirement) -> Vec<String> {
+    let has = |unit: &mes_core::tenant::Equipment, tag: &TagName| unit.tags.iter().any(|known| known.name == *tag);
+    let fits = |unit: &&mes_core::tenant::Equipment| {
+        unit.class == need.class && unit.suite == *suite && need.tags.iter().all(|tag| has(unit, tag))
+    };
     facility.equipment.values().filter(fits).map(|unit| unit.id.to_string()).collect()
 }
 

@@ -15,6 +15,7 @@ pub mod device_templates;
 pub mod device_trust;
 pub mod drivers;
 pub mod engine_task;
+pub mod file_drop;
 pub mod gateway;
 pub mod intake;
 pub mod packaging;

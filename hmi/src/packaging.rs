@@ -16,8 +16,9 @@ use mes_core::{
     engine::{Act, Command, Input, samples_stream},
     historian::ChunkRef,
     id::BatchId,
-    journal::{Entry, Event, Owner, SamplesEvent, SignedNote, StreamId, StreamKind, encode::sha256},
+    journal::{Entry, Event, Hash, Owner, SamplesEvent, SignedNote, StreamId, StreamKind, encode::sha256},
     store::{MadeCheckpoint, PAGE_ROWS_MAX, Store, checkpoint_tree, consistency, inclusion},
+    tenant::DeviceReport,
 };
 
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     desk::{failed, stopping},
-    web::port::ExportStage,
+    web::port::{Download, ExportStage},
 };
 
 /// Earlier checkpoints to which a package is tied, the newest ones.
@@ -39,6 +40,8 @@ pub(crate) struct Material {
     pub(crate) entries: Vec<Entry>,
     /// The sealed chunks that the entries name.
     pub(crate) chunks: Vec<Vec<u8>>,
+    /// The reports of closed devices that the entries name.
+    pub(crate) reports: Vec<Vec<u8>>,
 }
 
 /// The streams that a record draws on.
@@ -70,10 +73,14 @@ pub(crate) async fn gather(app: &App, id: &BatchId) -> Result<Material, Rejectio
     entries.sort_by_key(|entry| entry.envelope.owner_seq);
     let mut chunks = Vec::new();
     for reference in references(&entries) {
-        let bytes = app.store.chunk(&reference.hash).await.map_err(failed)?;
+        let bytes = app.store.content(&reference.hash).await.map_err(failed)?;
         chunks.push(bytes.ok_or_else(|| missing(&reference))?);
     }
-    Ok(Material { owner, entries, chunks })
+    let mut reports = Vec::new();
+    for report in view.reports_of(id) {
+        reports.push(content(app, &report.report).await?);
+    }
+    Ok(Material { owner, entries, chunks, reports })
 }
 
 fn references(entries: &[Entry]) -> Vec<ChunkRef> {
@@ -82,6 +89,34 @@ fn references(entries: &[Entry]) -> Vec<ChunkRef> {
         _ => None,
     };
     entries.iter().filter_map(sealed).flatten().collect()
+}
+
+/// The bytes of a report.
+async fn content(app: &App, report: &DeviceReport) -> Result<Vec<u8>, Rejection> {
+    let bytes = app.store.content(&report.sha256).await.map_err(failed)?;
+    // What was changed in the database is not handed out as what was received.
+    bytes.filter(|bytes| sha256(&[bytes]) == report.sha256).ok_or_else(|| {
+        let (name, equipment) = (&report.name, &report.equipment);
+        tracing::error!(%equipment, name, hash = %report.sha256, "a report is missing from the store, or was changed");
+        Rejection::new(
+            "DI-04",
+            format!(
+                "{equipment} の報告書({name})が見つからないか、変更されています。システム管理者に連絡してください。"
+            ),
+            format!("The report {name} of {equipment} is missing or was changed. Tell the system administrator."),
+        )
+    })
+}
+
+/// A report of a batch as it was received; that it leaves is entered first.
+pub async fn report(app: &App, scope: &Scope, id: &BatchId, hash: &Hash) -> Result<Download, Rejection> {
+    permitted(app, scope, id)?;
+    let view = app.writer.view();
+    let filed = view.reports_of(id).into_iter().find(|filed| filed.report.sha256 == *hash);
+    let filed = filed.ok_or_else(Rejection::not_found)?.clone();
+    let bytes = content(app, &filed.report).await?;
+    note(app, scope, id, vec![ExportedFile { name: filed.report.name.clone(), sha256: *hash }]).await?;
+    Ok(Download { name: filed.report.name, media: "application/octet-stream", bytes })
 }
 
 fn missing(reference: &ChunkRef) -> Rejection {
@@ -155,6 +190,7 @@ pub async fn package(
         let input = PackageInput {
             entries: &material.entries,
             chunks: &material.chunks,
+            reports: &material.reports,
             checkpoint: &checkpoint,
             logs: vec![log],
             earlier,

@@ -217,7 +217,9 @@ impl Place<'_> {
             seal(period, samples).map(|(sealed, chunks)| (Note::Sealed(sealed), chunks))
         })
         .await?;
-        Ok(self.enter(note, Sealed { chunks, arrivals: due.arrivals, unsealed: due.unsealed }).await)
+        Ok(self
+            .enter(note, Sealed { chunks, arrivals: due.arrivals, unsealed: due.unsealed, ..Sealed::default() })
+            .await)
     }
 
     /// Seals what free equipment delivered in a period; a period without samples needs no entry.
@@ -231,7 +233,9 @@ impl Place<'_> {
                 .map(|(sealed, chunks)| (Note::FacilitySealed(sealed), chunks))
         })
         .await?;
-        Ok(self.enter(note, Sealed { chunks, arrivals: due.arrivals, unsealed: due.unsealed }).await)
+        Ok(self
+            .enter(note, Sealed { chunks, arrivals: due.arrivals, unsealed: due.unsealed, ..Sealed::default() })
+            .await)
     }
 
     async fn enter(self, note: Note, sealed: Sealed) -> bool {

@@ -115,7 +115,7 @@ async fn stranger(facility: &Facility, place: &Place) -> SimHandle {
     BioreactorSim { name: "BR-09".into(), port: 0, seed: 9, clock, pki_dir, user, secret }.start().await.unwrap()
 }
 
-async fn in_force(facility: &Facility, yaml: String) {
+pub(crate) async fn in_force(facility: &Facility, yaml: String) {
     let (by, file) = (login("nakamura"), "new.yaml".to_owned());
     said(facility, Call::ProposeFacility { yaml, file, by, approved_by: None, reason: None }).await;
     let change: ChangeId = facility.view().changes.keys().next().unwrap().clone();

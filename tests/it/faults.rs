@@ -12,7 +12,11 @@ use mes_core::{
     store::samples_between,
 };
 use serde_json::Value;
-use tests::{Facility, facility::TEST_3, story};
+use tests::{
+    Facility,
+    facility::{FACILITY, TEST_3},
+    story,
+};
 
 use crate::protocol::{exceptions, finished};
 
@@ -20,6 +24,28 @@ use crate::protocol::{exceptions, finished};
 const TAG: &str = "temperature";
 /// What a lying sensor shows, in °C: possible, and far from what it is.
 const LIE: f64 = 24.68;
+
+/// A bioreactor that speaks Modbus and may say that it is busy, in the same suite.
+const MODBUS_REACTOR: &str = r#"
+  - id: BR-03
+    name: { ja: "培養槽3", en: "Bioreactor 3" }
+    class: bioreactor
+    suite: SU-1
+    calibrated_until: 2035-03-31T15:00:00.000Z
+    link: { template: modbus-bioreactor, address: "sim", unit_id: 1 }
+    tags:
+      - { name: temperature, title: { ja: "温度", en: "Temperature" }, unit: "Cel", decimals: 2, limits: { range: { low: "0", high: "60" }, stale_after_s: 15 } }
+      - { name: o2_cascade, title: { ja: "酸素カスケード", en: "Oxygen cascade" }, unit: "%", decimals: 0, limits: { range: { low: "-1", high: "101" }, stale_after_s: 15 } }
+
+people:"#;
+/// The role that only it can play.
+const SATELLITE: &str = r#"
+  - role: satellite
+    class: bioreactor
+    name: { ja: "前培養槽", en: "Seed bioreactor" }
+    tags: [temperature, o2_cascade]
+
+procedure:"#;
 
 /// What a fault has to do to the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +230,8 @@ fn gaps_are_in(record: &Value, gaps: &[Gap]) {
         });
         assert!(told, "{gap:?} is not in the record: {}", trend["gaps"]);
     }
-    assert!(exceptions(record, "link_gap").contains("INC-01") && exceptions(record, "link_gap").contains("BR-01"));
+    let links = exceptions(record, "link_gap");
+    assert!(["INC-01", "BR-01", "BR-03"].iter().all(|device| links.contains(device)), "{links}");
 }
 
 #[test]
@@ -213,14 +240,25 @@ fn a_batch_through_every_fault_ends_with_each_gap_in_its_record_and_nothing_inve
         // Another set-point than the device has by itself: one that is ignored must not look like one that was taken.
         let recipe = TEST_3.replace("value: 37.0", "value: 36.5");
         assert_ne!(recipe, TEST_3);
-        let facility = Facility::start_with(place, &[&recipe]).await;
+        let recipe = recipe.replacen("\nprocedure:", SATELLITE, 1);
+        let with_modbus = FACILITY.replacen("\npeople:", MODBUS_REACTOR, 1);
+        let with_modbus = with_modbus.replacen(
+            "  - import: co2-incubator\n",
+            "  - import: co2-incubator\n  - import: modbus-bioreactor\n",
+            1,
+        );
+        let facility = Facility::start_as(place, &with_modbus, &[&recipe]).await;
         let batch = facility.batch("TEST-3", 1).await;
         facility.instruction_done(&batch).await;
         let mut gaps = Vec::new();
-        for device in ["INC-01", "BR-01"] {
+        for device in ["INC-01", "BR-01", "BR-03"] {
             let unit = facility.plant.unit(&device.parse().unwrap()).unwrap();
             let known = |kind: &FaultKind| kind.applies(unit.kind(), unit.framing()).is_ok();
-            for kind in FaultKind::ALL.into_iter().filter(known) {
+            // What every Modbus device suffers the incubator has suffered.
+            let new = |kind: &FaultKind| {
+                known(kind) && (device != "BR-03" || matches!(kind, FaultKind::Busy | FaultKind::Drop))
+            };
+            for kind in FaultKind::ALL.into_iter().filter(new) {
                 if effect(kind, unit.kind()) != Effect::Write {
                     gaps.extend(suffer(&facility, device, kind).await);
                 }

@@ -7,6 +7,8 @@ mod devices;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod file_drop;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod lifecycle;

@@ -46,6 +46,9 @@ pub const TEST_COUNT: &str = include_str!("../recipes/TEST-COUNT.yaml");
 /// One dose of feed that the device counts.
 pub const TEST_FEED: &str = include_str!("../recipes/TEST-FEED.yaml");
 
+/// A closed cell processor, which only writes reports.
+pub const TEST_PROCESSOR: &str = include_str!("../recipes/TEST-PROCESSOR.yaml");
+
 /// A recipe of tenant A made one of tenant B: TEST-… becomes TRIAL-….
 pub fn for_tenant_b(recipe: &str) -> String {
     let id = recipe.lines().find_map(|line| line.trim().strip_prefix("id: ")).unwrap();

@@ -6,12 +6,15 @@
 use std::collections::BTreeSet;
 
 use mes_core::{
+    batch::BatchEvent,
     clock::Timestamp,
     historian::{Chunk, ChunkError},
     journal::{
-        Checkpoint, CheckpointError, Entry, FacilityPublicKey, Hash, KeyError, NoteError, Part, Purpose, SignedNote,
+        Checkpoint, CheckpointError, Entry, Event, FacilityPublicKey, Hash, KeyError, NoteError, Part, Purpose,
+        SignedNote,
         encode::{EncodeError, canonical_of, sha256},
     },
+    tenant::DeviceReport,
 };
 
 pub use crate::export::archive::ArchiveError;
@@ -28,12 +31,17 @@ use crate::{
     verify::{Outcome, Status, VerifyOptions, verify},
 };
 
+/// Most characters of a report's own name in the name of its member.
+const REPORT_NAME_MAX: usize = 100;
+
 /// What a package is made of.
 pub struct PackageInput<'a> {
     /// Every entry of the batch's stream and of all streams its record draws on, parts withheld as the reader may see them.
     pub entries: &'a [Entry],
     /// The bytes of the sealed chunks.
     pub chunks: &'a [Vec<u8>],
+    /// The bytes of the reports that entries name.
+    pub reports: &'a [Vec<u8>],
     /// The signed checkpoint that the proofs lead to.
     pub checkpoint: &'a SignedNote,
     /// One proof per owner of entries.
@@ -185,6 +193,11 @@ fn members(
     for chunk in input.chunks {
         members.push((chunk_name(chunk).map_err(PackageError::Chunk)?, chunk.clone()));
     }
+    for report in named_reports(input.entries) {
+        if let Some(bytes) = input.reports.iter().find(|bytes| sha256(&[bytes]) == report.sha256) {
+            members.push((report_name(&report), bytes.clone()));
+        }
+    }
     Ok(members)
 }
 
@@ -196,6 +209,25 @@ fn chunk_name(bytes: &[u8]) -> Result<String, ChunkError> {
     // Form 1 is text; a chunk of form 2 is text in its first line only.
     let end = if Chunk::is_text(bytes) { "jsonl" } else { "chunk" };
     Ok(format!("{}{}/{}/{from}-{hash}.{end}", name::SAMPLES, reference.tag.equipment, reference.tag.name))
+}
+
+/// The reports that the entries name.
+pub(crate) fn named_reports(entries: &[Entry]) -> Vec<DeviceReport> {
+    let report = |entry: &Entry| match Event::of(entry) {
+        Ok(Event::Batch(BatchEvent::ReportReceived { report, .. })) => Some(*report),
+        _ => None,
+    };
+    entries.iter().filter_map(report).collect()
+}
+
+/// The name of a report's member: equipment, hash, and as much of its own name as every system can write.
+fn report_name(report: &DeviceReport) -> String {
+    let hash: String = report.sha256.to_string().chars().take(16).collect();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    // From its end, which says what kind of file it is.
+    let kept = report.name.chars().count().saturating_sub(REPORT_NAME_MAX);
+    let own: String = report.name.chars().skip(kept).map(plain).collect();
+    format!("{}{}/{hash}-{own}", name::REPORTS, report.equipment)
 }
 
 /// Entries as lines of canonical JSON, by owner and number.
@@ -249,6 +281,11 @@ fn left_out(input: &PackageInput<'_>, record: &BatchRecord) -> Vec<String> {
     }
     for (tag, hash) in &record.chunks_missing {
         lines.insert(format!("chunk {hash} of {tag}: sealed, but not in this package"));
+    }
+    for report in named_reports(input.entries) {
+        if !input.reports.iter().any(|bytes| sha256(&[bytes]) == report.sha256) {
+            lines.insert(format!("report {} of {}: not in this package", report.sha256, report.equipment));
+        }
     }
     lines.extend(input.left_out.iter().map(|line| one_line(line)).filter(|line| !line.is_empty()));
     lines.into_iter().collect()

@@ -60,7 +60,12 @@ pub(super) fn checkers(source: &Source) -> Section {
         ],
         rows: rows.collect(),
     };
-    Section::new(15, vec![table], Bilingual::new("自動で行われた工程がない。", "No step was carried out by equipment."))
+    let reports = super::report::table(source);
+    Section::new(
+        15,
+        vec![table, reports],
+        Bilingual::new("自動で行われた工程がない。", "No step was carried out by equipment."),
+    )
 }
 
 /// Row 17.

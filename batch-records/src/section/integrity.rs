@@ -179,6 +179,22 @@ fn streams(source: &Source) -> BTreeMap<(Owner, StreamId), Stream> {
     streams
 }
 
+fn attachments(source: &Source) -> Vec<Cell> {
+    let mut all = vec![
+        Cell::both("record.json(本書の構造化データ)", "record.json (this record as data)"),
+        Cell::both("audit-trail.json / audit-trail.csv(監査証跡)", "audit-trail.json / audit-trail.csv (audit trail)"),
+        Cell::both("trends.csv(全サンプル)", "trends.csv (every sample)"),
+    ];
+    all.extend(super::report::all(source).map(|(_, report)| {
+        let (name, equipment) = (&report.name, &report.equipment);
+        Cell::both(
+            format!("{name}({equipment} の報告書、真正性証明パッケージの reports/)"),
+            format!("{name} (report of {equipment}, in reports/ of the evidence package)"),
+        )
+    }));
+    all
+}
+
 /// Row 31.
 pub(super) fn completeness(source: &Source) -> Section {
     let rows = streams(source).into_iter().map(|((owner, stream), of)| {
@@ -222,19 +238,7 @@ pub(super) fn completeness(source: &Source) -> Section {
             Cell::both(format!("{chunks}(欠 {missing})"), format!("{chunks} ({missing} missing)")),
         ),
         field("pages", "頁数", "Pages", Cell::both("各頁の頁番号に示す", "as numbered on each page")),
-        field(
-            "attachments",
-            "添付",
-            "Attachments",
-            Cell::lines(vec![
-                Cell::both("record.json(本書の構造化データ)", "record.json (this record as data)"),
-                Cell::both(
-                    "audit-trail.json / audit-trail.csv(監査証跡)",
-                    "audit-trail.json / audit-trail.csv (audit trail)",
-                ),
-                Cell::both("trends.csv(全サンプル)", "trends.csv (every sample)"),
-            ]),
-        ),
+        field("attachments", "添付", "Attachments", Cell::lines(attachments(source))),
         field(
             "statement",
             "宣言",

@@ -10,6 +10,7 @@ mod issue;
 mod material;
 mod people;
 mod place;
+pub(crate) mod report;
 mod review;
 
 use crate::{document::Section, source::Source, trend::Trend};
@@ -26,6 +27,7 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("batch.condition_met", &[11, 15], ""),
     ("batch.limit_returned", &[19], ""),
     ("batch.link_changed", &[19], ""),
+    ("batch.report_received", &[15, 31], ""),
     ("batch.signed", &[14], ""),
     ("batch.signature_rejected", &[14], ""),
     ("batch.phase_completed", &[5], ""),
@@ -62,6 +64,7 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("journal.started", &[30], ""),
     ("journal.rate_changed", &[30], ""),
     ("equipment.link_changed", &[], "a change of a link during the batch is an entry of the batch: section 19"),
+    ("equipment.report_received", &[], "it names no batch; one that does is an entry of that batch: section 15"),
     (
         "equipment.certificate_judged",
         &[],

@@ -13,7 +13,7 @@ use mes_core::{
 
 use super::{Failure, Found, Run, holds};
 use crate::{
-    export::{json, pdf},
+    export::{json, package::named_reports, pdf},
     manifest::name,
     record::{BatchRecord, RENDERER},
 };
@@ -106,6 +106,39 @@ fn check(
     }
     let there = sealed.chunks.iter().filter(|chunk| chunks.contains_key(&chunk.hash));
     Ok(there.map(|chunk| chunk.count).sum())
+}
+
+/// Every report that an entry names is there unchanged; what is left out is named in the manifest.
+pub(super) fn reports(run: &mut Run<'_>) -> Result<Found, Failure> {
+    let members = run.members.iter().filter(|(member, _)| member.starts_with(name::REPORTS));
+    let mut there: BTreeMap<Hash, &str> = members.map(|(member, bytes)| (sha256(&[bytes]), member.as_str())).collect();
+    let left_out = run.manifest.as_ref().map(|(manifest, _)| manifest.left_out.join("\n")).unwrap_or_default();
+    let named = named_reports(&run.entries);
+    let mut absent = 0_u64;
+    for report in named.iter().filter(|report| !there.contains_key(&report.sha256)) {
+        if !left_out.contains(&report.sha256.to_string()) {
+            return Err(Failure::new(
+                &report.name,
+                format!("{} の報告書({})がない、または変更されている", report.equipment, report.sha256),
+                format!("the report of {} ({}) is missing or was changed", report.equipment, report.sha256),
+            ));
+        }
+        absent += 1;
+    }
+    for report in &named {
+        there.remove(&report.sha256);
+    }
+    if let Some(member) = there.into_values().next() {
+        return Err(Failure::new(member, "どのエントリーも言及していない", "no entry names it"));
+    }
+    if absent > 0 {
+        run.not_proven.push(Bilingual::new(
+            format!("除外された報告書 {absent} 件の内容。"),
+            format!("What the {absent} reports say that were left out."),
+        ));
+    }
+    let count = named.len();
+    holds(format!("{count} 件"), format!("{count} reports"))
 }
 
 fn derived(run: &Run<'_>) -> Result<BatchRecord, Failure> {

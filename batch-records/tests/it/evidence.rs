@@ -100,6 +100,7 @@ pub(crate) fn build_with(
     build(&PackageInput {
         entries,
         chunks,
+        reports: &[],
         checkpoint: &moment.note,
         logs: moment.proofs(entries),
         earlier,

@@ -9,6 +9,8 @@ mod pdf;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod story_booking;

@@ -28,6 +28,7 @@ pub(crate) struct Story {
     pub entries: Vec<Entry>,
     pub nodes: BTreeMap<Owner, BTreeMap<NodeId, Hash>>,
     pub chunks: Vec<Vec<u8>>,
+    pub reports: Vec<Vec<u8>>,
     pub now: Timestamp,
     /// What each signature is of, counted.
     signed: u32,
@@ -43,6 +44,7 @@ impl Story {
             entries: Vec::new(),
             nodes: BTreeMap::new(),
             chunks: Vec::new(),
+            reports: Vec::new(),
             now,
             signed: 0,
             marks: BTreeMap::new(),

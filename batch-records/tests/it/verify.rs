@@ -379,6 +379,7 @@ fn a_package_whose_parts_do_not_fit_is_never_handed_out() {
     let input = batch_records::export::package::PackageInput {
         entries: &entries,
         chunks: &story.chunks,
+        reports: &story.reports,
         checkpoint: &early.note,
         logs,
         earlier: Vec::new(),

@@ -1,9 +1,10 @@
-//! The demo's equipment: real OPC UA and Modbus servers on loopback, following facility time.
+//! The demo's equipment: real OPC UA and Modbus servers on loopback, following facility time. What a device is, its template says; one
+//! that is not simulated keeps the address that the facility file gives it.
 
 use std::{collections::BTreeMap, path::Path};
 
-use equipment_drivers::{BioreactorSim, IncubatorSim, Secret, SimError, SimHandle, SimPlant};
-use mes_core::{clock::Clock, id::EquipmentId, isa88::EquipmentClass, tenant::FacilityItem};
+use equipment_drivers::{DeviceKind, Secret, SimDevice, SimError, SimHandle, SimPlant, physics::Realism};
+use mes_core::{clock::Clock, id::EquipmentId, tenant::FacilityItem};
 
 /// The user that the simulated bioreactors let in.
 const DEVICE_USER: &str = "mes";
@@ -21,26 +22,16 @@ impl SimulatedPlant {
         let (mut units, mut secrets) = (SimPlant::default(), BTreeMap::new());
         for (seed, item) in (1u64..).zip(items.iter_mut()) {
             let FacilityItem::Equipment(unit) = item else { continue };
-            let handle = match unit.class {
-                EquipmentClass::Bioreactor => {
-                    let secret = crate::random::id("device");
-                    secrets.insert(unit.id.clone(), secret.clone());
-                    let sim = BioreactorSim {
-                        name: unit.id.to_string(),
-                        port: 0,
-                        seed,
-                        clock: clock.clone(),
-                        pki_dir: pki.to_owned(),
-                        user: DEVICE_USER.to_owned(),
-                        secret: Secret::new(secret),
-                    };
-                    sim.start().await?
-                }
-                EquipmentClass::Incubator => {
-                    let sim = IncubatorSim { name: unit.id.to_string(), port: 0, seed, clock: clock.clone() };
-                    sim.start().await?
-                }
-            };
+            let Ok(kind) = unit.link.template.parse::<DeviceKind>() else { continue };
+            let mut device = SimDevice::new(unit.id.to_string(), kind, seed);
+            device.unit = unit.link.unit_id;
+            device.realism = Realism::Calm;
+            if kind.speaks_opc_ua() {
+                let secret = crate::random::id("device");
+                secrets.insert(unit.id.clone(), secret.clone());
+                device.user = (DEVICE_USER.to_owned(), Secret::new(secret));
+            }
+            let handle = device.start(clock, pki).await?;
             handle.address().clone_into(&mut unit.link.address);
             units.add(handle)?;
         }

@@ -34,7 +34,10 @@ use crate::{
     simulators::{FaultChange, SimulatorState},
 };
 
-use super::port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender};
+use super::{
+    fixture_reports::{REPORT, reports},
+    port::{Answer, DemoInfo, DemoLogin, Desk, Download, QuoteRequest, StageSender},
+};
 
 /// The password that every person of the fixture has.
 pub(super) const PASSWORD: &str = "right horse";
@@ -340,6 +343,7 @@ pub(super) fn view(stories: &[&Story]) -> View {
         links: Arc::new(links.collect()),
         certificates: Arc::new([("dd04".to_owned(), refused_certificate())].into()),
         languages: Arc::default(),
+        reports: Arc::new(reports(stories)),
         facility: Arc::new(facility),
     }
 }
@@ -452,6 +456,13 @@ impl Desk for TestDesk {
             warned_at,
         };
         Ok(vec![ending("CN=cc03", "2026-06-01T00:00:00Z", -30, 7), ending("CN=bb02", "2026-07-20T00:00:00Z", 18, 30)])
+    }
+    fn report(&self, _scope: Scope, batch: BatchId, sha256: Hash) -> Answer<'_, Download> {
+        let filed = self.view.reports_of(&batch).into_iter().find(|filed| filed.report.sha256 == sha256).cloned();
+        Box::pin(async move {
+            let filed = filed.ok_or_else(Rejection::not_found)?;
+            Ok(Download { name: filed.report.name, media: "application/octet-stream", bytes: REPORT.to_vec() })
+        })
     }
     fn figures(&self) -> Arc<AllFigures> {
         let seen = Diagnostics { timeouts: 3, latency_p99_us: Some(12_340), ..Diagnostics::default() };

@@ -33,7 +33,7 @@ use mes_core::access::Action as A;
 pub use page::simulators::serve as serve_simulators;
 use page::{
     act, batch, booking, bookings, certificates, changes, demo, deviations, devices, issue, login, metrics, overview,
-    plan, recipes, records, review, sign, trail, trend,
+    plan, recipes, records, reports, review, sign, trail, trend,
 };
 use policy::Policy::{self, Demo, Monitor, Needs, Open, Person};
 use port::Desk;
@@ -151,6 +151,7 @@ fn table() -> Vec<Route> {
         show("/batches/{batch}/record",            Person,                      get(records::show)),
         send("/batches/{batch}/package",           Needs(&[A::Export]),         post(records::package)),
         send("/batches/{batch}/record.pdf",        Needs(&[A::Export]),         post(records::pdf)),
+        send("/batches/{batch}/reports/{sha256}",  Needs(&[A::Export]),         post(reports::fetch)),
         show("/batches/{batch}/exports/{export}",  Needs(&[A::Export]),         get(records::fetch)),
         show("/recipes",                           Person,                      get(recipes::list)),
         send("/recipes",                           Needs(&[A::SubmitRecipe]),   post(recipes::submit)),
@@ -203,6 +204,8 @@ pub fn router(state: AppState) -> Router {
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod fixture_reports;
+#[cfg(test)]
 mod page_plan_tests;
 #[cfg(test)]
 mod plan_tests;
@@ -210,5 +213,7 @@ mod plan_tests;
 mod tests;
 #[cfg(test)]
 mod tests_devices;
+#[cfg(test)]
+mod tests_reports;
 #[cfg(test)]
 mod tests_work;

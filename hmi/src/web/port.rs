@@ -13,7 +13,7 @@ use mes_core::{
     engine::{Act, View},
     historian::{Sample, Trend},
     id::{BatchId, BookingId, EquipmentId, PersonId, TagId, TerminalId},
-    journal::{Entry, EntryId, StreamId},
+    journal::{Entry, EntryId, Hash, StreamId},
     quantity::Bilingual,
 };
 use tokio::sync::watch;
@@ -151,6 +151,8 @@ pub trait Desk: Send + Sync {
     fn package(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// The printed record of a batch (PDF).
     fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
+    /// A report of a closed device, as it was received with a batch.
+    fn report(&self, scope: Scope, batch: BatchId, sha256: Hash) -> Answer<'_, Download>;
     /// The certificates that are known here and where they stand, those that wait first.
     fn certificates(&self) -> Result<Vec<Known>, Rejection>;
     /// The certificates whose end a person is to be told of, the most urgent first.

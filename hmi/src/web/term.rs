@@ -233,6 +233,8 @@ pub(crate) fn equipment(class: EquipmentClass) -> &'static str {
     match class {
         EquipmentClass::Bioreactor => "equipment-bioreactor",
         EquipmentClass::Incubator => "equipment-incubator",
+        EquipmentClass::CellProcessor => "equipment-cell-processor",
+        EquipmentClass::Monitor => "equipment-monitor",
     }
 }
 

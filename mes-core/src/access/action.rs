@@ -151,7 +151,8 @@ pub fn action_of_batch(command: &BatchCommand) -> Action {
         | BatchCommand::NoticeViolation { .. }
         | BatchCommand::NoticeReturn { .. }
         | BatchCommand::NoticeHoldExceeded { .. }
-        | BatchCommand::NoteLink { .. } => Action::PlantOnly,
+        | BatchCommand::NoteLink { .. }
+        | BatchCommand::TakeReport { .. } => Action::PlantOnly,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     },
     journal::Hash,
     quantity::Language,
+    tenant::DeviceReport,
 };
 
 /// The order to issue a batch 製造指図.
@@ -253,5 +254,12 @@ pub enum BatchCommand {
         cause: String,
         /// When.
         at: Timestamp,
+    },
+    /// System: a closed device of the batch's equipment wrote a report.
+    TakeReport {
+        /// Role.
+        role: EquipmentRole,
+        /// The report.
+        report: Box<DeviceReport>,
     },
 }

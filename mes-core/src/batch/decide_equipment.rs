@@ -221,6 +221,14 @@ pub(super) fn by_plant(batch: &Batch, command: &BatchCommand, ctx: &Context<'_>)
                 at: *at,
             }])
         }
+        C::TakeReport { role, report } => {
+            let ours = batch.issued.equipment.get(role).is_some_and(|known| known.id == report.equipment);
+            let known = batch.reports.contains(&(report.equipment.clone(), report.sha256));
+            if !ours || known || batch.disposed_at.is_some() {
+                return Err(unchanged());
+            }
+            Ok(vec![BatchEvent::ReportReceived { role: role.clone(), report: report.clone() }])
+        }
         _ => Err(unchanged()),
     }
 }

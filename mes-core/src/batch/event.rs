@@ -19,7 +19,7 @@ use crate::{
     isa88::{Command, RecipeApprovals, RecipeBody, State},
     journal::{EntryId, Hash, StreamId},
     quantity::{Quantity, decimal_text},
-    tenant::{Agreement, Equipment, FacilityName, Suite, TemplateMark, Tenant},
+    tenant::{Agreement, DeviceReport, Equipment, FacilityName, Suite, TemplateMark, Tenant},
 };
 
 /// All that is frozen into a batch at issue; it ends under what it was issued with (S88-04).
@@ -344,6 +344,14 @@ pub enum BatchEvent {
         cause: String,
         /// When.
         at: Timestamp,
+    },
+    /// A closed device wrote a report about the batch.
+    #[serde(rename = "batch.report_received")]
+    ReportReceived {
+        /// Role.
+        role: EquipmentRole,
+        /// The report.
+        report: Box<DeviceReport>,
     },
     /// Something was signed.
     #[serde(rename = "batch.signed")]

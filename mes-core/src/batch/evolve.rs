@@ -3,7 +3,7 @@
 //! The engine, a page and an offline record use this one fold. An event that does not fit (a phase that the recipe does not
 //! have) changes nothing: whether it may happen was judged before it became an entry, and is not judged again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     access::{Actor, Meaning, Signature, SignatureStatus, Subject, Who},
@@ -91,6 +91,7 @@ impl Batch {
             deviations: BTreeMap::new(),
             remarks: Vec::new(),
             links: BTreeMap::new(),
+            reports: BTreeSet::new(),
             production: issuer.iter().cloned().collect(),
             actors: issuer.into_iter().collect(),
             audit_reviewed: None,
@@ -121,6 +122,10 @@ impl Batch {
         self.note_actor(event, meta);
         match event {
             BatchEvent::Issued { .. } | BatchEvent::Exported { .. } => {}
+            BatchEvent::ReportReceived { report, .. } => {
+                self.reports.insert((report.equipment.clone(), report.sha256));
+                self.reviews_fall();
+            }
             BatchEvent::PhaseStarted { phase } => self.phase_started(phase, meta),
             BatchEvent::ItemRecorded { phase, .. } => self.with_phase(phase, |run| item_recorded(run, event, meta)),
             BatchEvent::ItemCorrected { phase, item, .. } => {
@@ -410,7 +415,8 @@ impl Batch {
             BatchEvent::WriteResolved { .. }
             | BatchEvent::ConditionMet { .. }
             | BatchEvent::LimitReturned { .. }
-            | BatchEvent::LinkChanged { .. } => (true, false),
+            | BatchEvent::LinkChanged { .. }
+            | BatchEvent::ReportReceived { .. } => (true, false),
             BatchEvent::Issued { .. }
             | BatchEvent::Commented { .. }
             | BatchEvent::AuditTrailReviewed { .. }

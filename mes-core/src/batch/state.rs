@@ -1,6 +1,6 @@
 //! The state of a batch: a fold over its events, the same in the engine, in a page and in an offline record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     engine::{LinkState, WriteOutcome},
     id::{DeviationId, EquipmentId, ItemId, PersonId, PhaseId, SignatureId},
     isa88::State,
-    journal::EntryId,
+    journal::{EntryId, Hash},
 };
 
 /// Life of a batch (REQUIREMENTS 5.1).
@@ -206,6 +206,8 @@ pub struct Batch {
     pub remarks: Vec<Remark>,
     /// Last known state of the links of its equipment.
     pub links: BTreeMap<EquipmentId, (LinkState, Timestamp)>,
+    /// Reports of closed devices that were entered with it.
+    pub reports: BTreeSet<(EquipmentId, Hash)>,
     /// Everybody with a production act in the batch (SOD-03).
     pub production: Vec<PersonId>,
     /// Everybody whose acts an audit-trail review looks at (SOD-05): all but commenting, exporting and reviewing itself.

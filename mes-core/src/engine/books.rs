@@ -15,7 +15,7 @@ use crate::{
     journal::{Entry, EntryId, Event, JournalEvent, Purpose, SamplesEvent},
     plant::Pace,
     quantity::Language,
-    tenant::{EquipmentEvent, Facility, FacilityEvent, PersonEvent},
+    tenant::{DeviceReport, EquipmentEvent, Facility, FacilityEvent, FiledReport, PersonEvent},
 };
 
 /// A write that was asked for and whose outcome is not known yet.
@@ -61,6 +61,9 @@ pub struct Books {
     /// Decided certificates of devices, by thumbprint.
     #[serde(default)]
     pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
+    /// Reports of closed devices, in the order of their entries.
+    #[serde(default)]
+    pub reports: Arc<BTreeMap<EquipmentId, Vec<Arc<FiledReport>>>>,
     /// Languages people chose.
     pub languages: Arc<BTreeMap<PersonId, Language>>,
     /// Effects without an outcome.
@@ -87,6 +90,7 @@ impl Books {
                 let known = Arc::make_mut(&mut self.certificates);
                 known.insert(judged.certificate.thumbprint.clone(), judged);
             }
+            Event::Equipment(EquipmentEvent::ReportReceived { report }) => self.file(report, None, entry),
             Event::Person(PersonEvent::LanguageChosen { person, language }) => {
                 Arc::make_mut(&mut self.languages).insert(person.clone(), *language);
             }
@@ -187,6 +191,11 @@ impl Books {
         self.plan = Some(Arc::new(in_force));
     }
 
+    fn file(&mut self, report: &DeviceReport, batch: Option<BatchId>, entry: &Entry) {
+        let filed = FiledReport { report: report.clone(), batch, at: entry.envelope.time, entry: entry.id() };
+        Arc::make_mut(&mut self.reports).entry(report.equipment.clone()).or_default().push(Arc::new(filed));
+    }
+
     fn batch(&mut self, entry: &Entry, event: &BatchEvent, who: &Who) {
         let Ok(id) = BatchId::parse(entry.envelope.stream.id.clone()) else { return };
         let meta = EventMeta { who, at: entry.envelope.time, entry: entry.id(), stream_seq: entry.envelope.stream_seq };
@@ -212,6 +221,7 @@ impl Books {
                 | WriteResult::NotConfirmed
                 | WriteResult::NotSent { .. } => drop(self.outstanding.remove(effect)),
             },
+            BatchEvent::ReportReceived { report, .. } => self.file(report, Some(id.clone()), entry),
             BatchEvent::Released { .. } | BatchEvent::Rejected { .. } => {
                 self.outstanding.retain(|_, open| open.batch != id);
             }

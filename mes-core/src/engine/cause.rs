@@ -4,12 +4,17 @@
 use crate::quantity::Bilingual;
 
 /// The drivers' sentences, with `{}` for what varies, and the same in Japanese. The first that fits counts.
-const SENTENCES: [(&str, &str); 46] = [
+const SENTENCES: [(&str, &str); 51] = [
     ("first attempt", "最初の接続"),
     ("trying again because a person asked", "担当者の指示により再接続"),
     ("the driver was stopped", "通信ドライバの停止"),
     ("stopped", "停止"),
     ("connected to {}", "{} に接続"),
+    ("the folder {} is watched", "フォルダー {} を監視中"),
+    ("the folder {} cannot be read ({})", "フォルダー {} を読めない({})"),
+    ("the folder {} cannot be made ({})", "フォルダー {} を作れない({})"),
+    ("{} files in {} are not taken in: {}", "取り込めないファイル {} 件({}): {}"),
+    ("the address of a closed device is {}, not {}", "閉鎖系機器の接続先は {} とする。{} は使えない"),
     ("a new connection was asked for", "新しい接続の指示"),
     ("the device works again", "機器が正常に戻った"),
     (

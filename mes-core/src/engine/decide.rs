@@ -30,6 +30,7 @@ impl Engine {
             Input::Readings(_) | Input::Tick => Ok(Vec::new()),
             Input::Link(report) => Ok(self.link(&report)),
             Input::Outcome(outcome) => Ok(self.outcome(&outcome)),
+            Input::Report(report) => self.report(*report),
             Input::Note(note) => self.note(note),
         }
     }
@@ -169,11 +170,7 @@ impl Engine {
 
     /// On the equipment's stream where it is known whose certificate it is.
     fn enter_judgement(&mut self, event: EquipmentEvent, who: &Who) -> Vec<EntryId> {
-        let equipment = match &event {
-            EquipmentEvent::CertificateJudged { certificate, .. } => certificate.equipment.clone(),
-            EquipmentEvent::LinkChanged { equipment, .. } => Some(equipment.clone()),
-        };
-        let stream = match equipment {
+        let stream = match event.equipment() {
             Some(equipment) => StreamId::new(StreamKind::Equipment, equipment),
             None => StreamId::new(StreamKind::Facility, "facility"),
         };

@@ -13,7 +13,7 @@ use crate::{
     isa88::{Approval, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
-    tenant::{DeviceCertificate, ItemChange},
+    tenant::{DeviceCertificate, DeviceReport, ItemChange},
 };
 
 /// Everything that can make the engine act.
@@ -27,6 +27,8 @@ pub enum Input {
     Link(LinkReport),
     /// The outcome of an effect.
     Outcome(WriteOutcome),
+    /// A closed device wrote a report; its bytes are kept with the entry that follows.
+    Report(Box<DeviceReport>),
     /// Time passes: timers, staleness.
     Tick,
     /// Something that the process itself has to enter.

@@ -16,6 +16,8 @@ mod recipes;
 #[cfg(feature = "engine")]
 mod refusal;
 #[cfg(feature = "engine")]
+mod reports;
+#[cfg(feature = "engine")]
 mod snapshot;
 #[cfg(feature = "engine")]
 mod step;

@@ -286,6 +286,7 @@ impl Engine {
             readings: Arc::new(readings),
             links: Arc::new(links),
             certificates: Arc::clone(&self.books.certificates),
+            reports: Arc::clone(&self.books.reports),
             languages: Arc::clone(&self.books.languages),
         }
     }

@@ -17,7 +17,7 @@ use crate::{
     isa88::{RecipeApprovals, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
-    tenant::{DeviceCertificate, Facility, ItemChange, Role},
+    tenant::{DeviceCertificate, Facility, FiledReport, ItemChange, Role},
 };
 
 /// A master recipe as the engine holds it.
@@ -110,6 +110,8 @@ pub struct View {
     pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
     /// Decided certificates of devices, by thumbprint; the facility's own staff see them.
     pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
+    /// Reports of closed devices, by device, in the order of their entries.
+    pub reports: Arc<BTreeMap<EquipmentId, Vec<Arc<FiledReport>>>>,
     /// Languages people chose.
     pub languages: Arc<BTreeMap<PersonId, Language>>,
 }
@@ -174,6 +176,22 @@ impl View {
         facility
     }
 
+    /// The reports that were entered with certain batches.
+    fn reports_with(&self, of: impl Fn(&BatchId) -> bool) -> BTreeMap<EquipmentId, Vec<Arc<FiledReport>>> {
+        let own = |filed: &&Arc<FiledReport>| filed.batch.as_ref().is_some_and(&of);
+        let cut =
+            self.reports.iter().map(|(id, all)| (id.clone(), all.iter().filter(own).cloned().collect::<Vec<_>>()));
+        cut.filter(|(_, all)| !all.is_empty()).collect()
+    }
+
+    /// The reports that were entered with a batch, oldest first.
+    pub fn reports_of(&self, batch: &BatchId) -> Vec<&FiledReport> {
+        let all = self.reports.values().flatten().map(Arc::as_ref);
+        let mut own: Vec<&FiledReport> = all.filter(|filed| filed.batch.as_ref() == Some(batch)).collect();
+        own.sort_by(|a, b| (a.at, &a.entry).cmp(&(b.at, &b.entry)));
+        own
+    }
+
     /// The part of the view that a person may see (TEN-01, SOD-13, SOD-14): other tenants' things are not in it at all.
     #[must_use]
     pub fn cut(&self, scope: &Scope) -> Self {
@@ -205,6 +223,7 @@ impl View {
             ),
             plan: None,
             certificates: Arc::default(),
+            reports: Arc::new(self.reports_with(|batch| batches.contains_key(batch))),
             bookings: Arc::new(
                 self.bookings.iter().filter(|(_, b)| mine(&b.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ),

@@ -227,7 +227,12 @@ macro_rules! read_words {
 read_words! {
     CleanlinessGrade { "A" => A, "B" => B, "C" => C, "D" => D }
     OnViolation { "deviation" => Deviation, "hold" => Hold }
-    EquipmentClass { "bioreactor" => Bioreactor, "incubator" => Incubator }
+    EquipmentClass {
+        "bioreactor" => Bioreactor,
+        "incubator" => Incubator,
+        "cell_processor" => CellProcessor,
+        "monitor" => Monitor
+    }
     SignOff { "none" => None, "performed" => Performed, "verified" => Verified }
 }
 

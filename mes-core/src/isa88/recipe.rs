@@ -166,6 +166,10 @@ pub enum EquipmentClass {
     Bioreactor,
     /// Incubator 培養器.
     Incubator,
+    /// Closed cell processor 閉鎖系細胞処理装置: it runs a disposable set by itself and reports in files.
+    CellProcessor,
+    /// Environmental monitor 環境モニター: particles, pressure, temperature and humidity of a room.
+    Monitor,
 }
 
 /// One piece of equipment the procedure needs.

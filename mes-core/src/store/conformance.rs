@@ -65,7 +65,17 @@ pub(super) async fn run<S: Store + CredentialStore>(store: &S) {
     snapshots(store).await;
     samples(store).await;
     forwarded(store).await;
+    attachments(store).await;
     credentials(store).await;
+}
+
+async fn attachments<S: Store>(store: &S) {
+    let (report, hash) = (b"F0;15.2".to_vec(), crate::journal::encode::sha256(&[b"F0;15.2"]));
+    for _ in 0..2 {
+        let attachments = vec![(hash, report.clone())];
+        store.append(&Group { attachments, ..Group::default() }).await.unwrap();
+    }
+    assert_eq!(store.content(&hash).await.unwrap(), Some(report));
 }
 
 async fn forwarded<S: Store>(store: &S) {
@@ -241,9 +251,9 @@ async fn samples<S: Store>(store: &S) {
     assert_eq!(store.chunks(&tag, at(0), at(50)).await.unwrap(), chunks);
     assert_eq!(store.chunks(&tag, at(49), at(60)).await.unwrap(), chunks);
     assert!(store.chunks(&tag, at(50), at(60)).await.unwrap().is_empty());
-    let bytes = store.chunk(&sealed.chunks[0].hash).await.unwrap().unwrap();
+    let bytes = store.content(&sealed.chunks[0].hash).await.unwrap().unwrap();
     assert_eq!(seal::verify(&sealed, |_| Some(&bytes)).unwrap(), arrived[..50]);
-    assert_eq!(store.chunk(&sealed.root).await.unwrap(), None);
+    assert_eq!(store.content(&sealed.root).await.unwrap(), None);
     assert_eq!(samples_between(store, &tag, at(0), at(100)).await.unwrap(), arrived);
     assert_eq!(samples_between(store, &tag, at(40), at(60)).await.unwrap(), arrived[40..60]);
     late_samples(store, &arrived).await;

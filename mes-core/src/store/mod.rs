@@ -58,6 +58,8 @@ pub struct Group {
     pub forwarded: BTreeMap<String, u64>,
     /// Samples of those rows that no chunk holds; they go back into the tail.
     pub unsealed: Vec<Sample>,
+    /// Files that entries of this group name, under their SHA-256.
+    pub attachments: Vec<(Hash, Vec<u8>)>,
 }
 
 /// An entry with its place in the total order.
@@ -283,8 +285,8 @@ pub trait Store: Send + Sync {
     ) -> impl Future<Output = Result<Vec<Chunk>, StoreError>> + Send;
     /// The newest sample of a tag, sealed or not; its quality says how it was received, not whether it still holds.
     fn newest(&self, tag: &TagId) -> impl Future<Output = Result<Option<Sample>, StoreError>> + Send;
-    /// The bytes of a sealed chunk.
-    fn chunk(&self, hash: &Hash) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
+    /// What is kept under a SHA-256: the bytes of a sealed chunk, or of a file that belongs to an entry.
+    fn content(&self, hash: &Hash) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> + Send;
     /// Up to where the gateway's queues are durable, by the queue's name.
     fn forwarded(&self) -> impl Future<Output = Result<BTreeMap<String, u64>, StoreError>> + Send;
     /// Closes the database in order: everything written back, nothing held open.

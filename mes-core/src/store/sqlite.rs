@@ -146,6 +146,22 @@ fn unreadable(what: &str, cause: EncodeError) -> StoreError {
     StoreError::Unreadable { what: what.to_owned(), cause: Box::new(cause) }
 }
 
+async fn write_attachments(tx: &mut Transaction<'_, Sqlite>, all: &[(Hash, Vec<u8>)]) -> Result<(), StoreError> {
+    for (hash, bytes) in all {
+        // Two devices may write the very same file.
+        sqlx::query(
+            "INSERT INTO attachment (hash, bytes) SELECT $1, $2 \
+             WHERE NOT EXISTS (SELECT 1 FROM attachment WHERE hash = $1)",
+        )
+        .bind(hash.0.as_slice())
+        .bind(bytes.as_slice())
+        .execute(&mut **tx)
+        .await
+        .map_err(query_error("writing an attachment"))?;
+    }
+    Ok(())
+}
+
 async fn write_forwarded(
     tx: &mut Transaction<'_, Sqlite>,
     forwarded: &BTreeMap<String, u64>,
@@ -178,6 +194,7 @@ impl Store for SqliteStore {
             write_entry(&mut tx, position, numbered).await?;
         }
         sqlite_samples::write_sealed(&mut tx, group).await?;
+        write_attachments(&mut tx, &group.attachments).await?;
         write_forwarded(&mut tx, &group.forwarded).await?;
         tx.commit().await.map_err(query_error("committing a group"))?;
         Ok(position.unsigned_abs())
@@ -284,8 +301,8 @@ impl Store for SqliteStore {
         sqlite_samples::newest(&self.readers, tag).await
     }
 
-    async fn chunk(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-        sqlite_samples::chunk(&self.readers, hash).await
+    async fn content(&self, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+        sqlite_read::content(&self.readers, hash).await
     }
 
     async fn close(&self) {
@@ -324,7 +341,8 @@ mod tests {
         .unwrap();
         assert_eq!(sealed.chunks.len(), 1);
         let samples = vec![conformance::sample(5, 1)];
-        let group = Group { entries: vec![entry], samples, chunks, ..Group::default() };
+        let attachments = vec![(Hash([9; 32]), b"report".to_vec())];
+        let group = Group { entries: vec![entry], samples, chunks, attachments, ..Group::default() };
         store.append(&group).await.unwrap();
         let checkpoint = CheckpointRecord { number: 1, position: 1, seed: [0; 32], note: "note".into() };
         store.put_checkpoint(&checkpoint).await.unwrap();
@@ -370,6 +388,9 @@ mod tests {
             "INSERT OR REPLACE INTO sample_chunk SELECT hash, tag, from_ms, until_ms, 9, bytes FROM sample_chunk",
             "UPDATE sample_tail SET count = 9",
             "DELETE FROM sample_tail",
+            "UPDATE attachment SET bytes = x'00'",
+            "DELETE FROM attachment",
+            "INSERT OR REPLACE INTO attachment SELECT hash, x'00' FROM attachment",
         ];
         for attempt in attempts {
             let refused = sqlx::query(attempt).execute(&store.writer).await.unwrap_err().to_string();

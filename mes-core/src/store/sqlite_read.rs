@@ -204,3 +204,19 @@ pub(super) async fn forwarded(pool: &SqlitePool) -> Result<BTreeMap<String, u64>
         sqlx::query_as("SELECT source, number FROM forwarded").fetch_all(pool).await.map_err(failed)?;
     Ok(rows.into_iter().map(|(source, number)| (source, number.unsigned_abs())).collect())
 }
+
+pub(super) async fn content(pool: &SqlitePool, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
+    let sealed = sqlx::query_scalar("SELECT bytes FROM sample_chunk WHERE hash = $1")
+        .bind(hash.0.as_slice())
+        .fetch_optional(pool)
+        .await
+        .map_err(query_error("reading a sealed chunk"))?;
+    if sealed.is_some() {
+        return Ok(sealed);
+    }
+    sqlx::query_scalar("SELECT bytes FROM attachment WHERE hash = $1")
+        .bind(hash.0.as_slice())
+        .fetch_optional(pool)
+        .await
+        .map_err(query_error("reading an attachment"))
+}

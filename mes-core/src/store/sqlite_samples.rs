@@ -14,7 +14,6 @@ use crate::{
     clock::Timestamp,
     historian::{BytesError, Chunk, ChunkRef, Sample, tail, tail::TailRow},
     id::{EquipmentId, TagId},
-    journal::Hash,
 };
 
 /// Rows of the tail that are looked through at once for the newest sample of a tag.
@@ -179,14 +178,6 @@ pub(super) async fn chunks(
     .await
     .map_err(query_error("reading sealed chunks"))?;
     rows.into_iter().map(|row| chunk_of(tag, row)).collect()
-}
-
-pub(super) async fn chunk(pool: &SqlitePool, hash: &Hash) -> Result<Option<Vec<u8>>, StoreError> {
-    sqlx::query_scalar("SELECT bytes FROM sample_chunk WHERE hash = $1")
-        .bind(hash.0.as_slice())
-        .fetch_optional(pool)
-        .await
-        .map_err(query_error("reading a sealed chunk"))
 }
 
 pub(super) async fn newest(pool: &SqlitePool, tag: &TagId) -> Result<Option<Sample>, StoreError> {

@@ -7,7 +7,7 @@ use crate::{
     engine::LinkState,
     id::{ChangeId, EquipmentId, PersonId},
     quantity::Language,
-    tenant::ItemChange,
+    tenant::{DeviceReport, ItemChange},
 };
 
 /// What can happen to the facility's configuration.
@@ -122,6 +122,23 @@ pub enum EquipmentEvent {
         /// Why; missing only where it is withheld.
         text: Option<String>,
     },
+    /// A closed device wrote a report that belongs to no batch in work.
+    #[serde(rename = "equipment.report_received")]
+    ReportReceived {
+        /// The report.
+        report: Box<DeviceReport>,
+    },
+}
+
+impl EquipmentEvent {
+    /// The equipment it happened to, where that is known.
+    pub fn equipment(&self) -> Option<&EquipmentId> {
+        match self {
+            Self::LinkChanged { equipment, .. } => Some(equipment),
+            Self::CertificateJudged { certificate, .. } => certificate.equipment.as_ref(),
+            Self::ReportReceived { report } => Some(&report.equipment),
+        }
+    }
 }
 
 /// A certificate as a device showed it: what a person compares with the device.

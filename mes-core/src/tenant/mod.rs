@@ -7,6 +7,7 @@ mod event;
 mod facility;
 mod loader;
 mod plan;
+mod report;
 
 pub use decide_device::judge_certificate;
 pub use device::{
@@ -20,3 +21,4 @@ pub use facility::{
 };
 pub use loader::{FACILITY_BYTES_MAX, FacilityReadError, read_facility};
 pub use plan::difference;
+pub use report::{DeviceReport, FiledReport, REPORT_BYTES_MAX, REPORT_TEXT_MAX, ReportedValue};

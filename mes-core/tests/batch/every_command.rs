@@ -8,6 +8,7 @@ use mes_core::{
     clock::Timestamp,
     engine::{LinkState, WriteResult},
     journal::Hash,
+    tenant::DeviceReport,
 };
 
 use crate::{
@@ -43,10 +44,11 @@ fn name(command: &BatchCommand) -> &'static str {
         BatchCommand::NoticeReturn { .. } => "notice_return",
         BatchCommand::NoticeHoldExceeded { .. } => "notice_hold_exceeded",
         BatchCommand::NoteLink { .. } => "note_link",
+        BatchCommand::TakeReport { .. } => "take_report",
     }
 }
 
-const COMMANDS: usize = 25;
+const COMMANDS: usize = 26;
 
 /// A bench, the person (none: the plant) and the command.
 type Case = (Bench, Option<&'static str>, BatchCommand);
@@ -137,7 +139,23 @@ fn plant() -> Vec<Case> {
         (violated, None, back),
         (Bench::at("P060"), None, exceeded),
         (Bench::issued(), None, link),
+        (Bench::issued(), None, BatchCommand::TakeReport { role: id("reactor"), report: Box::new(report()) }),
     ]
+}
+
+fn report() -> DeviceReport {
+    DeviceReport {
+        equipment: id("BR-01"),
+        name: "run-17.csv".into(),
+        sha256: Hash([17; 32]),
+        bytes: 12,
+        written: Timestamp::from_ms(0),
+        template: "cell-processor-report".into(),
+        template_version: 1,
+        lot: None,
+        values: Vec::new(),
+        problems: Vec::new(),
+    }
 }
 
 #[test]

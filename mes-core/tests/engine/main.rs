@@ -18,6 +18,8 @@ mod refusals;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod restart;
 #[cfg(test)]
 mod view;

@@ -107,6 +107,20 @@ fn window() -> Value {
 
 /// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let report = json!({
+        "equipment": "CP-01", "name": "記録 17.csv", "sha256": ZERO, "bytes": 4096, "written": at(3),
+        "template": "cell-processor-report", "template_version": 1, "lot": "LOT-1",
+        "values": [{"tag": "viability", "value": {"real": "91.5"}, "unit": "%"}],
+        "problems": [{"ja": "F0: 空欄である", "en": "F0: it is empty"}]
+    });
+    vec![
+        ("equipment:CP-01", json!({"type": "equipment.report_received", "report": report})),
+        ("batch:MSC-2607-01", json!({"type": "batch.report_received", "role": "processor", "report": report})),
+    ]
+}
+
+/// The same for the fourth golden journal.
+pub(crate) fn fourth() -> Vec<(&'static str, Value)> {
     let sealed = json!({
         "equipment": "INC-01", "from": at(0), "until": at(59), "root": ZERO,
         "chunks": [{"tag": "INC-01/temperature", "from": at(0), "until": at(1), "count": 2, "hash": ZERO}],

@@ -118,6 +118,7 @@ fn write_the_next_golden_journal() {
         1 => crate::events::first(),
         2 => crate::events::second(),
         3 => crate::events::third(),
+        4 => crate::events::fourth(),
         _ => crate::events::newest(),
     };
     for (second, (stream, value)) in (0..).zip(events) {

@@ -12,18 +12,25 @@ use mes_core::{
 
 use crate::{
     device_figures::Figures,
+    file_drop::is_closed,
     web::{
         AppState,
         error::WebError,
         frame::{Frame, page},
         live::Fragment,
         locale::Words,
-        page::certificates::{Expiry, expiries},
+        page::{
+            certificates::{Expiry, expiries},
+            reports::{ReportLine, line as report_line},
+        },
         reading::{LiveValue, live},
         session::Session,
         term,
     },
 };
+
+/// Reports of a closed device that are listed.
+const REPORTS_LISTED: usize = 20;
 
 /// One tag.
 struct TagLine {
@@ -45,6 +52,12 @@ struct DeviceLine {
     facts: Vec<(String, String)>,
     figures: Vec<(String, String)>,
     tags: Vec<TagLine>,
+    /// It only writes reports; nothing of it is live.
+    closed: bool,
+    /// The newest reports of a closed device.
+    reports: Vec<ReportLine>,
+    /// How many there are, when not all are listed.
+    listed: String,
 }
 
 /// The part of a device that says how its link stands.
@@ -104,7 +117,18 @@ fn lines(state: &AppState, view: &View, w: Words) -> Vec<DeviceLine> {
 
 fn line(unit: &Equipment, view: &View, figures: Option<&Figures>, now: Timestamp, w: Words) -> DeviceLine {
     let link = view.links.get(&unit.id);
-    let tags = unit.tags.iter().map(|tag| TagLine {
+    let closed = is_closed(&view.facility, &unit.link);
+    let live_tags = if closed { &[] } else { unit.tags.as_slice() };
+    let filed = view.reports.get(&unit.id).map(Vec::as_slice).unwrap_or_default();
+    let reports: Vec<ReportLine> =
+        filed.iter().rev().take(REPORTS_LISTED).map(|filed| report_line(filed, Some(unit), w)).collect();
+    let listed = match filed.len() {
+        total if total > reports.len() => {
+            w.t2("reports-newest", ("count", &reports.len().to_string()), ("total", &total.to_string()))
+        }
+        _ => String::new(),
+    };
+    let tags = live_tags.iter().map(|tag| TagLine {
         value: live(view, &TagId::new(unit.id.clone(), tag.name.clone()), Some(&tag.limits.range), now, w),
         name: tag.name.to_string(),
         limits: w.t2(
@@ -125,6 +149,9 @@ fn line(unit: &Equipment, view: &View, figures: Option<&Figures>, now: Timestamp
         facts: facts(&unit.link, w),
         figures: figures.map(|figures| counted(figures, w)).unwrap_or_default(),
         tags: tags.collect(),
+        closed,
+        reports,
+        listed,
     }
 }
 
@@ -140,6 +167,9 @@ fn facts(link: &LinkSettings, w: Words) -> Vec<(String, String)> {
         (w.t("device-address"), link.address.clone()),
     ];
     let opc_ua = link.address.starts_with("opc.tcp://");
+    if link.address.starts_with("file:") {
+        return facts;
+    }
     if !opc_ua {
         facts.push((w.t("device-unit"), link.unit_id.to_string()));
         return facts;

@@ -18,6 +18,7 @@ pub(crate) mod overview;
 pub(crate) mod plan;
 pub(crate) mod recipes;
 pub(crate) mod records;
+pub(crate) mod reports;
 pub(crate) mod review;
 pub(crate) mod sign;
 pub(crate) mod signed_record;

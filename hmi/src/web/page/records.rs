@@ -8,10 +8,16 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use mes_core::{access::Action, id::BatchId};
+use mes_core::{
+    access::Action,
+    id::{BatchId, EquipmentId},
+};
 use serde::Deserialize;
 
-use super::batch::{Band, band, find, stream};
+use super::{
+    batch::{Band, band, find, stream},
+    reports::{ReportLine, line},
+};
 use crate::web::form::{Asked, At, encoded};
 use crate::web::{
     AppState,
@@ -79,6 +85,7 @@ struct RecordPage {
     disposed: bool,
     refusal: Option<String>,
     facts: Vec<(String, String)>,
+    reports: Vec<ReportLine>,
     export: Option<ExportView>,
 }
 
@@ -148,6 +155,9 @@ fn record_page(
         (w.t("batch-size"), w.b(&issued.recipe.header.batch_size).to_owned()),
         (w.t("entries-count"), batch.last_seq.to_string()),
     ];
+    let unit = |equipment: &EquipmentId| issued.equipment.values().find(|unit| unit.id == *equipment);
+    let reports = view.reports_of(id).into_iter().map(|filed| line(filed, unit(&filed.report.equipment), w));
+    let reports = reports.collect();
     let content = RecordPage {
         w,
         frame: Frame::of(state, session, &view, w.t("tab-record")).live(match &export {
@@ -161,6 +171,7 @@ fn record_page(
         disposed: batch.disposed_at.is_some(),
         refusal: refusal.map(|refusal| format!("{} ({})", w.b(&refusal.said), refusal.rule)),
         facts,
+        reports,
     };
     page(status, &content)
 }

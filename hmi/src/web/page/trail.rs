@@ -224,7 +224,8 @@ fn group(event_type: &str) -> &'static str {
         | "batch.write_resolved"
         | "batch.condition_met"
         | "batch.limit_returned"
-        | "batch.link_changed" => "equipment",
+        | "batch.link_changed"
+        | "batch.report_received" => "equipment",
         _ => "steps",
     }
 }

@@ -80,7 +80,8 @@ pub(crate) fn columns(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
         | BatchEvent::WriteResolved { .. }
         | BatchEvent::ConditionMet { .. }
         | BatchEvent::LimitReturned { .. }
-        | BatchEvent::LinkChanged { .. } => of_equipment(event, batch, w),
+        | BatchEvent::LinkChanged { .. }
+        | BatchEvent::ReportReceived { .. } => of_equipment(event, batch, w),
         BatchEvent::Signed { .. }
         | BatchEvent::SignatureRejected { .. }
         | BatchEvent::DeviationOpened { .. }
@@ -126,6 +127,11 @@ fn of_equipment(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
         BatchEvent::LinkChanged { equipment, state, cause, .. } => {
             just(equipment.to_string(), w.t(term::link(state)), w.b(&cause_words(cause)).to_owned())
         }
+        BatchEvent::ReportReceived { report, .. } => just(
+            format!("{} · {}", report.equipment, report.name),
+            crate::web::page::reports::values(report).join(" · "),
+            report.problems.iter().map(|problem| w.b(problem).to_owned()).collect::<Vec<_>>().join(" · "),
+        ),
         _ => Columns::default(),
     }
 }

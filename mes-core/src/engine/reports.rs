@@ -1,0 +1,62 @@
+//! Where a report of a closed device belongs: with the batch that it names, else with the one that has the device, else with the
+//! facility. A report that was entered before is not entered again.
+
+use crate::{
+    access::Rejection,
+    batch::{Batch, BatchCommand},
+    engine::{Engine, decide::Decision},
+    id::{BatchId, EquipmentRole},
+    journal::{Event, Owner, StreamId, StreamKind},
+    tenant::{DeviceReport, EquipmentEvent, REPORT_BYTES_MAX},
+};
+
+impl Engine {
+    /// Enters a report; the same bytes of the same device a second time give no entry.
+    pub(super) fn report(&mut self, report: DeviceReport) -> Decision {
+        if !self.books.facility.equipment.contains_key(&report.equipment) {
+            return Err(Rejection::not_found());
+        }
+        if report.bytes > REPORT_BYTES_MAX {
+            let max = REPORT_BYTES_MAX >> 20;
+            return Err(Rejection::new(
+                "DI-04",
+                format!("報告書 {} は {max} MiB を超えるため取り込めません。", report.name),
+                format!("The report {} is larger than {max} MiB and cannot be taken in.", report.name),
+            ));
+        }
+        let known = self
+            .books
+            .reports
+            .get(&report.equipment)
+            .is_some_and(|all| all.iter().any(|filed| filed.report.sha256 == report.sha256));
+        if known {
+            return Ok(Vec::new());
+        }
+        if let Some((batch, role)) = self.batch_of_report(&report) {
+            let command = BatchCommand::TakeReport { role, report: Box::new(report.clone()) };
+            let entries = self.system_batch("file-drop", &batch, &command);
+            // What a batch does not take is the facility's: nothing that came is without an entry.
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
+        let who = self.system("file-drop");
+        let stream = StreamId::new(StreamKind::Equipment, &report.equipment);
+        let event = Event::Equipment(EquipmentEvent::ReportReceived { report: Box::new(report) });
+        Ok(self.enter(Owner::Facility, stream, &event, &who).into_iter().collect())
+    }
+
+    /// The batch that the report belongs to. One that names a lot is given to no other, whoever has the device now.
+    fn batch_of_report(&self, report: &DeviceReport) -> Option<(BatchId, EquipmentRole)> {
+        let role = |batch: &Batch| {
+            let mut units = batch.issued.equipment.iter();
+            units.find(|(_, unit)| unit.id == report.equipment).map(|(role, _)| role.clone())
+        };
+        let found = match &report.lot {
+            Some(lot) => self.books.batches.iter().find(|(_, batch)| batch.issued.lot == *lot),
+            None => self.books.batch_of(&report.equipment),
+        };
+        let (id, batch) = found.filter(|(_, batch)| batch.disposed_at.is_none())?;
+        role(batch).map(|role| (id.clone(), role))
+    }
+}

@@ -1,0 +1,59 @@
+//! Where a report of a closed device is entered, and that it is entered once.
+
+use mes_core::{
+    clock::Timestamp,
+    engine::Input,
+    id::BatchId,
+    journal::{Hash, Owner},
+    quantity::Bilingual,
+    tenant::{DeviceReport, REPORT_BYTES_MAX},
+};
+
+use crate::bench::{Bench, id};
+
+fn report(n: u8, lot: Option<&str>) -> DeviceReport {
+    DeviceReport {
+        equipment: id("BR-01"),
+        name: format!("run-{n}.csv"),
+        sha256: Hash([n; 32]),
+        bytes: 100,
+        written: Timestamp::from_ms(0),
+        template: "cell-processor-report".into(),
+        template_version: 1,
+        lot: lot.map(str::to_owned),
+        values: Vec::new(),
+        problems: vec![Bilingual::new("空欄", "it is empty")],
+    }
+}
+
+/// Gives a report, and whose entry came of it.
+fn owner(bench: &mut Bench, report: DeviceReport) -> Option<Owner> {
+    let entries = bench.input(Input::Report(Box::new(report))).unwrap();
+    entries.first().map(|entry| entry.owner.clone())
+}
+
+#[test]
+fn ten_01_a_report_is_entered_with_the_batch_it_names_or_else_with_the_one_that_has_the_device() {
+    let mut bench = Bench::with_batch();
+    let lot = bench.engine.books().batches[&id::<BatchId>("B-1")].issued.lot.clone();
+    let tenant = Some(Owner::Tenant(id("TEN-A")));
+    assert_eq!(owner(&mut bench, report(1, Some(&lot))), tenant);
+    assert_eq!(owner(&mut bench, report(2, None)), tenant);
+    assert_eq!(owner(&mut bench, report(3, Some("somebody else's"))), Some(Owner::Facility));
+    assert_eq!(owner(&mut bench, report(1, Some(&lot))), None, "the same bytes again");
+    let known = &bench.engine.books().reports[&id("BR-01")];
+    let batches: Vec<_> = known.iter().map(|filed| filed.batch.as_ref().map(ToString::to_string)).collect();
+    assert_eq!(batches, [Some("B-1".to_owned()), Some("B-1".to_owned()), None]);
+
+    let mut free = Bench::with_recipes();
+    assert_eq!(owner(&mut free, report(1, None)), Some(Owner::Facility), "nobody has the device");
+}
+
+#[test]
+fn a_report_of_no_equipment_or_beyond_all_size_is_refused() {
+    let mut bench = Bench::with_batch();
+    let stranger = DeviceReport { equipment: id("CP-99"), ..report(1, None) };
+    assert_eq!(bench.input(Input::Report(Box::new(stranger))).unwrap_err().rule, "not-found");
+    let large = DeviceReport { bytes: REPORT_BYTES_MAX + 1, ..report(1, None) };
+    assert!(bench.input(Input::Report(Box::new(large))).unwrap_err().said.en.contains("32 MiB"));
+}
