@@ -147,10 +147,8 @@ def objective(row):
 def facility_table(results):
     rows = [row for row in results.rows if row["family"] == "facility"]
     peers = sorted({row["solver"] for row in rows} - {"ours"})
-    limits = {peer: sorted({row["limit"] for row in rows if row["solver"] == peer}) for peer in peers}
-    columns = [(peer, limit) for peer in peers for limit in limits[peer]]
     heads = ["instance", "ours, median of three", "seeds", "first plan", "memory"]
-    heads += [f"{peer}, {limit:g} s" for peer, limit in columns] + ["ours ÷ best peer"]
+    heads += [*peers, "ours ÷ best peer"]
     print("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
     for name in sorted({row["instance"] for row in rows}):
         here = [row for row in rows if row["instance"] == name]
@@ -158,13 +156,15 @@ def facility_table(results):
         if not mine:
             continue
         middle = statistics.median(out["objective"] for out in mine)
-        peer = {(row["solver"], row["limit"]): objective(row) for row in here if row["solver"] != "ours"}
-        best = min((value for value in peer.values() if value is not None), default=None)
+        theirs = [(row["solver"], row["limit"], objective(row)) for row in here if row["solver"] != "ours"]
+        best = min((value for _, _, value in theirs if value is not None), default=None)
         first = max(out.get("first_feasible_ms") or 0 for out in mine)
         memory = max(out.get("peak_rss_mb") or 0 for out in mine)
         spread = ", ".join(f"{out['objective']:,}" for out in mine)
         cells = [name, f"{middle:,.0f}", spread, f"{first:g} ms", f"{memory:g} MB"]
-        cells += [f"{peer[c]:,}" if peer.get(c) is not None else "–" for c in columns]
+        for peer in peers:
+            of_peer = [f"{'no plan' if value is None else f'{value:,}'} ({limit:g} s)" for who, limit, value in theirs if who == peer]
+            cells.append(", ".join(of_peer) or "–")
         cells += [f"{middle / best:.2f}" if best else "–"]
         print("| " + " | ".join(cells) + " |")
 
