@@ -1,9 +1,9 @@
 //! Typed ids, in one alphabetical list, so that a `BatchId` can never be passed as a `SuiteId`.
 //!
-//! An id is short printable text that people read aloud and scanners read back. This file does not make
-//! ids up: whoever needs a new one passes it in, so that replay sees the same.
+//! An id is short printable text that people read aloud and scanners read back. Its text is shared, not copied: every sample
+//! carries two of them. This file does not make ids up: whoever needs a new one passes it in, so that replay sees the same.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -33,13 +33,13 @@ macro_rules! ids {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Parses an id; the error says which characters are allowed.
             pub fn parse(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
-                if valid(&text) { Ok(Self(text)) } else { Err(IdError { kind: $kind, text }) }
+                if valid(&text) { Ok(Self(text.into())) } else { Err(IdError { kind: $kind, text }) }
             }
             /// The id as text.
             pub fn as_str(&self) -> &str { &self.0 }
@@ -52,7 +52,7 @@ macro_rules! ids {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> { Self::parse(text) }
         }
-        impl From<$name> for String { fn from(id: $name) -> String { id.0 } }
+        impl From<$name> for String { fn from(id: $name) -> String { id.0.as_ref().to_owned() } }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(&self.0) }
         }

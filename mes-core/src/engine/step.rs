@@ -108,10 +108,10 @@ impl Engine {
     }
 
     /// Decides one input. `now` is facility time; it never goes back.
-    pub fn step(&mut self, now: Timestamp, input: Input) -> Output {
+    pub fn step(&mut self, now: Timestamp, mut input: Input) -> Output {
         self.now = now.max(self.now);
-        let samples = match &input {
-            Input::Readings(samples) => samples.clone(),
+        let samples = match &mut input {
+            Input::Readings(samples) => std::mem::take(samples),
             _ => Vec::new(),
         };
         let reply = self.decide(input);
