@@ -9,7 +9,7 @@ use std::{
 };
 
 use opcua::server::{
-    address_space::{AddressSpace, NodeSet2Import, NodeSetImport},
+    address_space::{AddressSpace, ImportedItem, NodeSet2Import, NodeSetImport, NodeSetNamespaceMapper},
     diagnostics::NamespaceMetadata,
     node_manager::{
         DynNodeManager, NodeManagerBuilder, ServerContext,
@@ -69,6 +69,31 @@ impl NodeManagerBuilder for SharedTypes {
     }
 }
 
+/// The namespace of OPC UA itself. A nodeset that does not list it counts its own from 1.
+const BASE: &str = "http://opcfoundation.org/UA/";
+
+/// A nodeset that is read without a word: the library's own way of making its namespaces known prints them on standard output.
+struct Silent(NodeSet2Import);
+
+impl NodeSetImport for Silent {
+    fn register_namespaces(&self, namespaces: &mut NodeSetNamespaceMapper<'_>) {
+        let listed = self.0.get_own_namespaces();
+        let first = u16::from(listed.first().is_none_or(|uri| uri != BASE));
+        for (index, uri) in (first..).zip(&listed).filter(|(_, uri)| *uri != BASE) {
+            namespaces.add_namespace(uri, index);
+        }
+    }
+    fn get_own_namespaces(&self) -> Vec<String> {
+        self.0.get_own_namespaces()
+    }
+    fn load<'a>(
+        &'a self,
+        namespaces: &'a NodeSetNamespaceMapper<'a>,
+    ) -> Box<dyn Iterator<Item = ImportedItem> + 'a> {
+        self.0.load(namespaces)
+    }
+}
+
 struct Reading;
 
 impl InMemoryNodeManagerImplBuilder for Reading {
@@ -79,7 +104,7 @@ impl InMemoryNodeManagerImplBuilder for Reading {
         let mut tree = context.type_tree.write();
         for (uri, xml) in NODESETS {
             match NodeSet2Import::new_str("en", xml, Vec::new()) {
-                Ok(nodeset) => space.import_node_set(&nodeset as &dyn NodeSetImport, tree.namespaces_mut()),
+                Ok(nodeset) => space.import_node_set(&Silent(nodeset), tree.namespaces_mut()),
                 // The build embeds what it was tested with; without its types the device cannot be built, and says so.
                 Err(error) => tracing::error!(%error, uri, "simulator: a nodeset cannot be read"),
             }
