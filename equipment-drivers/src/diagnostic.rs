@@ -11,7 +11,7 @@ use std::{
 
 use hdrhistogram::Histogram;
 use mes_core::{clock::Clock, id::EquipmentId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Latencies are kept for the present window of this length and for the one before it.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const LATENCY_MAX_US: u64 = 60_000_000;
 const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// The counters of one device, or of one physical link, at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostics {
     /// Requests sent.
     pub requests: u64,

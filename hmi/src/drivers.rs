@@ -102,8 +102,11 @@ impl Links {
             at: clock.now(),
         }))
     }
-    /// What was counted of each device; nothing of those whose drivers the gateway runs.
+    /// What was counted of each device, here or in the gateway.
     pub fn diagnostics(&self) -> BTreeMap<EquipmentId, Diagnostics> {
+        if let Some(door) = &self.door {
+            return door.figures();
+        }
         // Devices on one link share a fleet, which tells of all of them.
         self.fleets.values().flat_map(|fleet| fleet.diagnostics()).flat_map(|link| link.devices).collect()
     }

@@ -29,8 +29,6 @@ use crate::{
 
 /// How often the folders are looked into.
 const LOOK: Duration = Duration::from_secs(1);
-/// Files that are named when some are not taken in.
-const NAMED_MAX: usize = 3;
 /// What the address of a closed device begins with.
 const SCHEME: &str = "file:";
 /// The folder below the data folder in which the folders of devices lie that are given by name.
@@ -199,11 +197,10 @@ impl FileDrop {
     }
 
     async fn say_of(&mut self, id: &EquipmentId, folder: &str, left: &[String]) -> Result<(), Stopped> {
-        if left.is_empty() {
+        let Some(first) = left.first() else {
             return self.say(id, LinkState::Online, format!("the folder {folder} is watched")).await;
-        }
-        let named = left.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join("; ");
-        let cause = format!("{} files in {folder} are not taken in: {named}", left.len());
+        };
+        let cause = format!("{} file(s) in {folder} are not taken in; the first is {first}", left.len());
         self.say(id, LinkState::Degraded(cause.clone()), cause).await
     }
 

@@ -163,6 +163,10 @@ fn a_write_that_was_under_way_when_the_gateway_died_is_unknown_and_not_repeated(
 
         let mut gate = gateway(&file).await;
         connected(&browser, batch.as_str(), "BR-01", before).await;
+        // What it counts is shown here.
+        let mut admin = Browser::new(core.web);
+        admin.log_in("nakamura", &Facility::password(&"nakamura".parse().unwrap())).await;
+        until_seen(&admin, "/devices", "data-figures=\"BR-01\"><li>").await;
         let reactor = plant.unit(&"BR-01".parse().unwrap()).unwrap();
         reactor.set_fault(Fault::Delay { ms: 20_000 }).await.unwrap();
         let apply = json!({ "command": { "apply_set_points": { "phase": "P010" } }, "signer": null });
@@ -192,6 +196,20 @@ fn a_write_that_was_under_way_when_the_gateway_died_is_unknown_and_not_repeated(
 async fn look_after_kill(core: Process, config: &Config) -> Timestamp {
     core.kill().await;
     look(config).await.last
+}
+
+/// Awaits that a page holds some text.
+async fn until_seen(browser: &Browser, path: &str, text: &str) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let ask = async {
+        loop {
+            looks.tick().await;
+            if browser.get(path).await.body.contains(text) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, ask).await.unwrap_or_else(|_| panic!("not seen within {DEADLINE:?}: {text}"));
 }
 
 /// Awaits that the core says something at an address.

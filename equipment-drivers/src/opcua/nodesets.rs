@@ -86,10 +86,7 @@ impl NodeSetImport for Silent {
     fn get_own_namespaces(&self) -> Vec<String> {
         self.0.get_own_namespaces()
     }
-    fn load<'a>(
-        &'a self,
-        namespaces: &'a NodeSetNamespaceMapper<'a>,
-    ) -> Box<dyn Iterator<Item = ImportedItem> + 'a> {
+    fn load<'a>(&'a self, namespaces: &'a NodeSetNamespaceMapper<'a>) -> Box<dyn Iterator<Item = ImportedItem> + 'a> {
         self.0.load(namespaces)
     }
 }

@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use equipment_drivers::DriverReport;
+use equipment_drivers::{Diagnostics, DriverReport};
 use mes_core::{
     clock::Clock,
     engine::{LinkReport, LinkState, View, WriteOutcome, WriteRequest, WriteResult},
@@ -51,6 +51,8 @@ pub struct Door {
     line: Mutex<Option<mpsc::Sender<ToGateway>>>,
     /// Writes that were passed on and have no outcome yet.
     under_way: Mutex<BTreeMap<EntryId, TagId>>,
+    /// What the gateway last said that it had counted; nothing while it is away.
+    figures: Mutex<BTreeMap<EquipmentId, Diagnostics>>,
 }
 
 /// What the door works with.
@@ -81,7 +83,8 @@ impl Door {
         }
         let listener = UnixListener::bind(&path).map_err(wrong)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(wrong)?;
-        let door = Arc::new(Self { clock, line: Mutex::default(), under_way: Mutex::default() });
+        let door =
+            Arc::new(Self { clock, line: Mutex::default(), under_way: Mutex::default(), figures: Mutex::default() });
         let task = tokio::spawn(Arc::clone(&door).stand(listener, inside));
         Ok((door, task))
     }
@@ -103,6 +106,11 @@ impl Door {
         self.tell(ToGateway::Reconnect(equipment.clone()))
     }
 
+    /// What was counted of each device, as the gateway last said; nothing while it is away.
+    pub fn figures(&self) -> BTreeMap<EquipmentId, Diagnostics> {
+        self.figures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn tell(&self, what: ToGateway) -> bool {
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         line.as_ref().is_some_and(|line| line.try_send(what).is_ok())
@@ -115,6 +123,7 @@ impl Door {
                 Ok((stream, _)) => {
                     let ended = self.take_in(stream, &mut inside, &mut taken).await;
                     *self.line.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    self.figures.lock().unwrap_or_else(PoisonError::into_inner).clear();
                     let why = ended.err().map_or_else(|| "it has left".to_owned(), |error| error.to_string());
                     tracing::warn!("the gateway is away: {why}");
                     if self.all_down(&inside, &why).await.is_none() {
@@ -189,6 +198,7 @@ impl Door {
             match said {
                 ToCore::Hello { .. } => return Err(io::Error::other("it said hello twice")),
                 ToCore::Opened(source) => drop(taken.sources.insert(source)),
+                ToCore::Figures(figures) => *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = figures,
                 ToCore::Report(numbered) => {
                     if let Some(missing) = taken.missing_before(&numbered)
                         && let Some(equipment) = numbered.report.equipment().cloned()

@@ -49,6 +49,8 @@ const ON_THE_WAY_MAX: u64 = 512;
 const READ_BYTES: usize = 256 << 10;
 /// Name of the file with what the core last told.
 const TOLD_FILE: &str = "told.json";
+/// How often the core is told what was counted.
+const FIGURES_EVERY: Duration = Duration::from_secs(1);
 /// A step of the facility's clock below this is the time that the line took, in milliseconds.
 const CLOCK_STEP_MS: i64 = 1_000;
 
@@ -192,6 +194,8 @@ impl Keeper {
         tokio::pin!(stop);
         let mut sync = tokio::time::interval(SYNC_EVERY);
         let mut dial = tokio::time::interval(DIAL_EVERY);
+        let mut count = tokio::time::interval(FIGURES_EVERY);
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         sync.set_missed_tick_behavior(MissedTickBehavior::Delay);
         dial.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -208,6 +212,7 @@ impl Keeper {
                     None => self.line = None,
                 },
                 _ = sync.tick() => self.queues.sync()?,
+                _ = count.tick() => self.tell_figures(),
                 _ = dial.tick(), if self.line.is_none() => self.dial().await,
             }
             self.send()?;
@@ -239,6 +244,13 @@ impl Keeper {
             self.line = None;
         }
         Ok(())
+    }
+
+    /// Says what was counted; it does not matter when there is no room for it now.
+    fn tell_figures(&self) {
+        if let Some(line) = &self.line {
+            let _ = line.to_core.try_send(ToCore::Figures(self.links.borrow().diagnostics()));
+        }
     }
 
     async fn dial(&mut self) {

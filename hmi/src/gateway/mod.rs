@@ -7,9 +7,9 @@ mod door;
 mod keeper;
 mod queues;
 
-use std::{io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
-use equipment_drivers::DriverReport;
+use equipment_drivers::{Diagnostics, DriverReport};
 use mes_core::{clock::Timestamp, engine::WriteRequest, id::EquipmentId, tenant::Facility};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,7 +18,7 @@ pub use door::{Door, DoorError, Inside};
 pub use keeper::{GatewayError, Keeper};
 
 /// Version of what is said; both sides must speak the same.
-pub const GATEWAY_VERSION: u32 = 1;
+pub const GATEWAY_VERSION: u32 = 2;
 /// Name of the socket in the data folder.
 pub const GATEWAY_SOCKET_FILE: &str = "gateway.sock";
 /// Name of the gateway's own folder in the data folder.
@@ -57,6 +57,8 @@ enum ToCore {
     Opened(Source),
     /// A report.
     Report(Box<Numbered>),
+    /// What was counted of each device so far; for people who look, not for the record.
+    Figures(BTreeMap<EquipmentId, Diagnostics>),
 }
 
 /// What the core says.

@@ -4,7 +4,7 @@
 use crate::quantity::Bilingual;
 
 /// The drivers' sentences, with `{}` for what varies, and the same in Japanese. The first that fits counts.
-const SENTENCES: [(&str, &str); 51] = [
+const SENTENCES: [(&str, &str); 56] = [
     ("first attempt", "最初の接続"),
     ("trying again because a person asked", "担当者の指示により再接続"),
     ("the driver was stopped", "通信ドライバの停止"),
@@ -13,7 +13,12 @@ const SENTENCES: [(&str, &str); 51] = [
     ("the folder {} is watched", "フォルダー {} を監視中"),
     ("the folder {} cannot be read ({})", "フォルダー {} を読めない({})"),
     ("the folder {} cannot be made ({})", "フォルダー {} を作れない({})"),
-    ("{} files in {} are not taken in: {}", "取り込めないファイル {} 件({}): {}"),
+    ("{} file(s) in {} are not taken in; the first is {}", "取り込めないファイル {} 件({})。最初のもの: {}"),
+    ("{}: its name does not end as that of a report", "{}: 報告書の拡張子ではない"),
+    ("{}: it is larger than {} MiB", "{}: {} MiB を超える"),
+    ("{}: it is kept, but cannot be moved to {}", "{}: 取込済みだが {} へ移せない"),
+    ("{}: it cannot be read ({})", "{}: 読めない({})"),
+    ("{}: it cannot be read", "{}: 読めない"),
     ("the address of a closed device is {}, not {}", "閉鎖系機器の接続先は {} とする。{} は使えない"),
     ("a new connection was asked for", "新しい接続の指示"),
     ("the device works again", "機器が正常に戻った"),
@@ -130,6 +135,10 @@ mod tests {
             ),
             ("the link is down: session: BadSessionClosed", "通信断: セッション: BadSessionClosed"),
             ("stopped", "停止"),
+            (
+                "2 file(s) in /d are not taken in; the first is a.b: its name does not end as that of a report",
+                "取り込めないファイル 2 件(/d)。最初のもの: a.b: 報告書の拡張子ではない",
+            ),
         ] {
             assert_eq!(cause_words(said), Bilingual::new(ja, said));
         }
