@@ -79,7 +79,8 @@ fn fits(block: &Block, point: &ModbusPoint, end: u32, limits: &Limits<'_>) -> bo
     block.table == point.table
         && gap <= limits.gap_max
         && end.saturating_sub(u32::from(block.start)) <= limits.entries_max
-        && !limits.crosses(block.start, end)
+        // A tag within a wider one that lies across a boundary is read by itself.
+        && !limits.crosses(block.start, end.max(block_end))
 }
 
 /// The two halves of a block that the device refused; a block of one tag stays whole. `width` gives a tag's width.
@@ -152,6 +153,13 @@ mod tests {
         assert_eq!(shape(&planned(&[float(0), float(2)], &limits)), [(0, 2, 1), (2, 2, 1)]);
         let alone = ModbusPoint { single: true, ..float(2) };
         assert_eq!(shape(&planned(&[float(0), alone, float(4)], &map(60, 4, &[]))), [(0, 2, 1), (2, 2, 1), (4, 2, 1)]);
+    }
+
+    #[test]
+    fn a_tag_within_a_wider_one_across_a_boundary_is_read_by_itself() {
+        let within = point(Table::Holding, 11, RegisterType::U16);
+        let wide = point(Table::Holding, 10, RegisterType::I64);
+        assert_eq!(shape(&planned(&[wide, within], &map(60, 4, &[12]))), [(10, 4, 1), (11, 1, 1)]);
     }
 
     #[test]
