@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use mes_core::{
     batch::{BatchEvent, DeviationCause, Verdict},
     clock::Timestamp,
-    engine::{LinkState, WriteResult, cause_words},
+    engine::{LinkState, MessageKind, WriteResult, cause_words},
     id::{DeviationId, EquipmentId, ItemId, PhaseId},
     isa88::{Command, State},
     journal::{EntryId, PartName},
@@ -45,6 +45,8 @@ pub enum Kind {
     OutOfNormal,
     /// The report of a closed device has something to be looked at.
     Report,
+    /// An alarm of a device, by its severity.
+    DeviceAlarm,
     /// A link was lost.
     LinkGap,
     /// A stretch without good samples.
@@ -70,6 +72,7 @@ impl Kind {
             Self::LateEntry => ("後日記入", "Late entry"),
             Self::OutOfNormal => ("管理幅外", "Out of normal range"),
             Self::Report => ("機器報告書", "Report of a device"),
+            Self::DeviceAlarm => ("機器の警報", "Alarm of a device"),
             Self::LinkGap => ("通信断", "Link lost"),
             Self::SampleGap => ("データ欠測", "Gap in data"),
             Self::Recorder => ("記録者による記入", "Entered by a recorder"),
@@ -153,6 +156,11 @@ pub(crate) fn item_name(source: &Source, phase: &PhaseId, item: &ItemId) -> Bili
     watch.or(kind).unwrap_or_else(|| Bilingual::new(item.to_string(), item.to_string()))
 }
 
+/// Nobody here can tell whether the device still says so.
+fn told() -> (bool, Bilingual) {
+    (false, Bilingual::new("機器の報告", "As the device told it"))
+}
+
 fn explained() -> (bool, Bilingual) {
     (false, Bilingual::new("理由記載", "Reason given"))
 }
@@ -228,6 +236,16 @@ fn of_event(found: &mut Found<'_>, line: &Line, event: &BatchEvent) {
             let who = found.source.signature(signature).map(|(known, _)| known.name.clone()).unwrap_or_default();
             let what = Bilingual::new(format!("{who} の署名 {signature}"), format!("Signature {signature} of {who}"));
             found.add(Kind::SignatureRejected, line, Some(phase), what, explained());
+        }
+        BatchEvent::DeviceEventReported { happened, again, .. } if happened.is_alarm() => {
+            let (equipment, said) = (&happened.equipment, happened.said(*again));
+            let what = Bilingual::new(format!("{equipment}: {}", said.ja), format!("{equipment}: {}", said.en));
+            found.add(Kind::DeviceAlarm, line, None, what, told());
+        }
+        BatchEvent::MessagesLeftOut { equipment, left_out, .. } if left_out.kind == MessageKind::Alarms => {
+            let said = left_out.said();
+            let what = Bilingual::new(format!("{equipment}: {}", said.ja), format!("{equipment}: {}", said.en));
+            found.add(Kind::DeviceAlarm, line, None, what, told());
         }
         BatchEvent::LateEntered { phase, claimed, .. } => {
             let late = wording::duration(line.at().since_ms(*claimed));
@@ -358,7 +376,13 @@ fn links(found: &mut Found<'_>) {
             _ => None,
         })
         .collect();
+    let mut told: Vec<(EquipmentId, Timestamp)> = Vec::new();
     for (line, equipment, at) in lines {
+        // Another cause of the same gap is not another gap.
+        if told.contains(&(equipment.clone(), at)) {
+            continue;
+        }
+        told.push((equipment.clone(), at));
         let known = ended.entry(equipment.clone()).or_insert_with(|| trend::down(&equipment, &found.source.lines));
         let Some((_, until, cause)) = known.iter().find(|(from, _, _)| *from == at) else { continue };
         let open = until.is_none();

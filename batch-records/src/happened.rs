@@ -8,10 +8,10 @@ use mes_core::{
     isa88::RecipeEvent,
     journal::{Event, JournalEvent, SamplesEvent},
     quantity::Bilingual,
-    tenant::{DeviceReport, EquipmentEvent, FacilityEvent, PersonEvent},
+    tenant::{FacilityEvent, PersonEvent},
 };
 
-use crate::{happened_booking, source::Source, wording};
+use crate::{happened_booking, happened_device, source::Source, wording};
 
 /// What one event says of one record.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,7 @@ impl Happened {
         let (record_id, what) = (record_id.to_string(), Bilingual::new(ja, en));
         Self { record_type, record_id, action, what, ..Self::default() }
     }
-    fn critical(mut self) -> Self {
+    pub(crate) fn critical(mut self) -> Self {
         self.critical = true;
         self
     }
@@ -109,21 +109,7 @@ pub(crate) fn happened(source: &Source, event: &Event) -> Happened {
         Event::Batch(event) => batch(source, event),
         Event::Journal(event) => journal(event),
         Event::Facility(event) => facility(event),
-        Event::Equipment(EquipmentEvent::LinkChanged { equipment, state, cause, .. }) => {
-            Happened::new("equipment", equipment, "update", "設備の通信状態が変化", "Link of equipment changed")
-                .field("link")
-                .new_value(format!("{} ({cause})", wording::link(state).en))
-        }
-        Event::Equipment(EquipmentEvent::CertificateJudged { certificate, accepted, .. }) => {
-            let (ja, en) = if *accepted {
-                ("機器の証明書を承認", "Certificate of a device accepted")
-            } else {
-                ("機器の証明書を拒否", "Certificate of a device refused")
-            };
-            Happened::new("equipment", &certificate.thumbprint, "approve", ja, en)
-                .new_value(certificate.subject.clone())
-        }
-        Event::Equipment(EquipmentEvent::ReportReceived { report }) => report_received(report),
+        Event::Equipment(event) => happened_device::equipment(event),
         Event::Person(event) => person(event),
         Event::Recipe(event) => recipe(event),
         Event::Booking(event) => happened_booking::booking(event),
@@ -183,9 +169,12 @@ fn batch(source: &Source, event: &BatchEvent) -> Happened {
         BatchEvent::WriteRequested { .. }
         | BatchEvent::WriteResolved { .. }
         | BatchEvent::ConditionMet { .. }
-        | BatchEvent::LimitReturned { .. }
-        | BatchEvent::LinkChanged { .. } => automation(id, event),
-        BatchEvent::ReportReceived { report, .. } => report_received(report),
+        | BatchEvent::LimitReturned { .. } => automation(id, event),
+        BatchEvent::LinkChanged { .. }
+        | BatchEvent::SamplingAgreed { .. }
+        | BatchEvent::DeviceEventReported { .. }
+        | BatchEvent::MessagesLeftOut { .. }
+        | BatchEvent::ReportReceived { .. } => happened_device::batch(event),
         BatchEvent::Signed { .. }
         | BatchEvent::SignatureRejected { .. }
         | BatchEvent::AuditTrailReviewed { .. }
@@ -220,17 +209,6 @@ fn batch(source: &Source, event: &BatchEvent) -> Happened {
                 .new_value(files.join(", "))
         }
     }
-}
-
-fn report_received(report: &DeviceReport) -> Happened {
-    let values = report.values.iter().map(|one| format!("{} = {} {}", one.tag, one.value, one.unit.shown()));
-    let problems = report.problems.iter().map(|problem| problem.en.clone());
-    let mut said = vec![format!("{} bytes, SHA-256 {}", report.bytes, report.sha256)];
-    said.extend(values.chain(problems));
-    let (ja, en) = ("機器の報告書を受領", "Report of a device received");
-    let mut happened = Happened::new("equipment", &report.equipment, "create", ja, en).field(&report.name);
-    happened.critical = !report.problems.is_empty();
-    happened.new_value(said.join("; "))
 }
 
 fn recorded(id: &str, event: &BatchEvent) -> Happened {
@@ -287,14 +265,6 @@ fn automation(id: &str, event: &BatchEvent) -> Happened {
         BatchEvent::LimitReturned { phase, item: of, evidence: reading } => {
             Happened::new("watch", item(id, phase, of), "update", "管理値内に復帰", "Limit kept again")
                 .new_value(evidence(reading))
-        }
-        BatchEvent::LinkChanged { equipment, state, cause, .. } => {
-            let mut said =
-                Happened::new("equipment", equipment, "update", "設備の通信状態が変化", "Link of equipment changed")
-                    .field("link")
-                    .new_value(format!("{} ({cause})", wording::link(state).en));
-            said.critical = !matches!(state, mes_core::engine::LinkState::Online);
-            said
         }
         _ => Happened::default(),
     }

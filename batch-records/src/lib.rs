@@ -6,6 +6,7 @@ mod exception;
 pub mod export;
 mod happened;
 mod happened_booking;
+mod happened_device;
 mod manifest;
 mod measured;
 mod plot;

@@ -6,7 +6,7 @@ use mes_core::{
     access::{AuthMethod, Meaning, SignatureStatus, Subject},
     batch::{DeviationCause, DeviationClass, ItemValue, Lifecycle, ReviewKind, Source as ValueSource, Verdict},
     booking::BookingStep,
-    engine::{LinkState, WriteResult},
+    engine::{LinkState, WriteResult, cause_words},
     historian::{Cause, Grade, Quality},
     isa88::{Command, EquipmentClass, SignOff, State},
     journal::Purpose,
@@ -237,9 +237,11 @@ pub(crate) fn write_result(result: &WriteResult) -> Bilingual {
             Bilingual::new(format!("設備が拒否({code})"), format!("Refused by the device ({code})"))
         }
         WriteResult::NotConfirmed => b("読戻し不一致", "Read-back did not agree"),
-        WriteResult::NotSent { reason } => Bilingual::new(format!("未送信({reason})"), format!("Not sent ({reason})")),
+        WriteResult::NotSent { reason } => {
+            Bilingual::new(format!("未送信({})", cause_words(reason).ja), format!("Not sent ({reason})"))
+        }
         WriteResult::Unknown { reason } => {
-            Bilingual::new(format!("結果不明({reason})"), format!("Outcome unknown ({reason})"))
+            Bilingual::new(format!("結果不明({})", cause_words(reason).ja), format!("Outcome unknown ({reason})"))
         }
     }
 }
@@ -250,8 +252,12 @@ pub(crate) fn link(state: &LinkState) -> Bilingual {
         LinkState::Disconnected => b("切断", "Disconnected"),
         LinkState::Connecting => b("接続中", "Connecting"),
         LinkState::Online => b("接続", "Online"),
-        LinkState::Degraded(reason) => Bilingual::new(format!("機能低下({reason})"), format!("Degraded ({reason})")),
-        LinkState::Faulted(reason) => Bilingual::new(format!("要対応({reason})"), format!("Faulted ({reason})")),
+        LinkState::Degraded(reason) => {
+            Bilingual::new(format!("機能低下({})", cause_words(reason).ja), format!("Degraded ({reason})"))
+        }
+        LinkState::Faulted(reason) => {
+            Bilingual::new(format!("要対応({})", cause_words(reason).ja), format!("Faulted ({reason})"))
+        }
     }
 }
 
@@ -269,7 +275,9 @@ pub(crate) fn quality(quality: &Quality) -> Bilingual {
         Cause::Stale => b("更新停止", "stale"),
         Cause::SensorFault => b("センサ異常", "sensor fault"),
         Cause::OutOfRange => b("計測範囲外", "out of range"),
-        Cause::Device(code) => Bilingual::new(format!("設備エラー {code}"), format!("device error {code}")),
+        Cause::Device(code) => {
+            Bilingual::new(format!("設備エラー {}", cause_words(code).ja), format!("device error {code}"))
+        }
         Cause::ClockSkew => b("時計のずれ", "clock skew"),
     };
     Bilingual::new(format!("{}: {}", grade.ja, cause.ja), format!("{}: {}", grade.en, cause.en))

@@ -3,11 +3,11 @@
 //! Nothing here decides, retries or judges. A failure is told apart by what may be done about it: it may heal by
 //! itself, a person must act, or the device said no while the connection is fine.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use mes_core::{
     clock::{Clock, Timestamp},
-    engine::{LinkReport, WriteOutcome},
+    engine::{DeviceEvent, LinkReport, SamplingReport, TagSampling, WriteOutcome},
     historian::{Quality, Sample, SampleValue},
     id::{EquipmentId, TagId, TagName},
     quantity::{Range, Unit},
@@ -27,6 +27,9 @@ use crate::{
     },
     template::{Protocol, Template},
 };
+
+/// Whole numbers of a record stay below 2^53.
+const INTEGER_END: u64 = 1 << 53;
 
 /// A secret that never appears in a log or an error.
 #[derive(Clone, PartialEq, Eq)]
@@ -182,21 +185,24 @@ pub struct Sampling {
     pub refused: Option<String>,
 }
 
-/// Something that happened, as a device tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeviceEvent {
-    /// Which equipment.
-    pub equipment: EquipmentId,
-    /// What the device names as the source.
-    pub source: String,
-    /// In the device's words.
-    pub message: String,
-    /// From 1 (lowest) to 1000, as the device rates it.
-    pub severity: u16,
-    /// When the device says it happened (facility time).
-    pub source_time: Option<Timestamp>,
-    /// When this system was told (facility time).
-    pub receive_time: Timestamp,
+impl Sampling {
+    /// What of it is recorded, of the tags of one device; none when it says nothing.
+    pub fn report(agreed: &[Self]) -> Option<SamplingReport> {
+        let equipment = agreed.first()?.tag.equipment.clone();
+        let tag = |one: &Self| TagSampling {
+            tag: one.tag.name.clone(),
+            asked_us: microseconds(one.asked_ms).unwrap_or_default(),
+            effective_us: one.effective_ms.and_then(microseconds),
+            refused: one.refused.clone(),
+        };
+        Some(SamplingReport { equipment, tags: agreed.iter().map(tag).collect() })
+    }
+}
+
+/// As a whole number; none where a device says what is no time.
+fn microseconds(ms: f64) -> Option<u64> {
+    let time = Duration::try_from_secs_f64(ms / 1000.0).ok()?;
+    u64::try_from(time.as_micros()).ok().filter(|us| *us < INTEGER_END)
 }
 
 impl DriverReport {

@@ -43,7 +43,7 @@ pub mod physics;
 
 pub use device_kind::{DeviceKind, Framing};
 pub use diagnostic::{Diagnostics, LinkDiagnostics, Meter};
-pub use driver::{DeviceConfig, DeviceEvent, DeviceTag, DriverReport, Sampling, Secret};
+pub use driver::{DeviceConfig, DeviceTag, DriverReport, Sampling, Secret};
 pub use fault::Fault;
 pub use fault_catalogue::{FaultError, FaultKind};
 pub use modbus::sim_incubator::IncubatorSim;

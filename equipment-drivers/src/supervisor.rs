@@ -367,6 +367,6 @@ mod tests {
         let reactor = DeviceConfig::new("BR-01".parse().unwrap(), "lads-bioreactor", "localhost:4840");
         assert!(start(vec![reactor]).await.contains("opc.tcp://HOST:PORT/PATH"));
         let unknown = DeviceConfig::new("X-01".parse().unwrap(), "toaster", "localhost:1");
-        assert!(start(vec![unknown]).await.contains("known are: co2-incubator, "));
+        assert!(start(vec![unknown]).await.contains("known are: cell-processor-report, co2-incubator, "));
     }
 }

@@ -211,6 +211,12 @@ impl Template {
         self.tags.iter().find(|one| one.name == *tag)
     }
 
+    /// The tags that a record of a device holds that measures in records; none of any other device.
+    pub fn record_tags(&self) -> Vec<TagName> {
+        let in_records = |tag: &&TagTemplate| tag.modbus.as_ref().is_some_and(|point| point.record);
+        self.tags.iter().filter(in_records).map(|tag| tag.name.clone()).collect()
+    }
+
     /// Whether this template fits what the facility says of the tags of a device; the error names tag and field.
     pub fn fits(&self, tags: &[DeviceTag]) -> Result<(), TemplateError> {
         self.narrowed(tags).map(drop)

@@ -399,6 +399,9 @@ event-batch-condition-met = Condition met
 event-batch-limit-returned = Back within limit
 event-batch-link-changed = Link changed
 event-batch-report-received = Report of a device received
+event-batch-sampling-agreed = Sampling interval
+event-batch-device-event-reported = Event of a device
+event-batch-messages-left-out = Messages left out
 event-batch-signed = Signed
 event-batch-signature-rejected = Signature rejected
 event-batch-phase-completed = Phase completed
@@ -655,6 +658,9 @@ device-limits = { $range } · { $seconds } s
 device-writing = Writing
 device-writable = Permitted
 device-read-only = Read only
+device-sampling = Sampling
+device-sampling-polled = polled
+device-connect-again = Connect again
 
 ## Reports of closed devices
 

@@ -399,6 +399,9 @@ event-batch-condition-met = 条件の成立
 event-batch-limit-returned = 管理値への復帰
 event-batch-link-changed = 通信状態の変化
 event-batch-report-received = 機器の報告書を受領
+event-batch-sampling-agreed = サンプリング周期
+event-batch-device-event-reported = 機器のイベント
+event-batch-messages-left-out = 通知の省略
 event-batch-signed = 電子署名
 event-batch-signature-rejected = 署名の却下
 event-batch-phase-completed = 工程の完了
@@ -655,6 +658,9 @@ device-limits = { $range } · { $seconds }秒
 device-writing = 書込み
 device-writable = 許可
 device-read-only = 読取りのみ
+device-sampling = サンプリング周期
+device-sampling-polled = 定期読取り
+device-connect-again = つなぎ直す
 
 ## 閉鎖系機器の報告書
 

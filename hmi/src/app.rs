@@ -9,7 +9,6 @@ use mes_core::{
     access::{Policies, PoliciesError},
     clock::{Clock, Timestamp},
     engine::{Engine, EngineError, Input, Note},
-    id::EquipmentId,
     journal::{FacilityKey, KeyError, PRIVATE_KEY_FILE, PUBLIC_KEY_FILE, Purpose, Salts},
     store::{PAGE_ROWS_MAX, SqliteStore, Store, StoreError, check_logs, check_newest_checkpoint},
 };
@@ -28,11 +27,15 @@ use crate::{
     file_drop::FileDrop,
     gateway::{self, Door, DoorError, Inside},
     planner::Planner,
+    records_taken::RecordsTaken,
     sealing::Sealing,
 };
 
 /// Driver reports that may wait for the writer.
 const REPORTS_WAITING_MAX: usize = equipment_drivers::REPORTS_WAITING_MAX;
+
+/// How often it is looked whether a certificate has passed a threshold of its end.
+const ENDS_LOOKED_AT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Why the program could not start.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +156,9 @@ impl App {
         }
         enter(&writer, Note::Started { wall_time: Clock::system_now() }).await?;
         let checkpointer = Arc::new(Checkpointer::new(Arc::clone(&store), Arc::clone(&key), writer.clone()));
-        let drivers = Arc::new(Mutex::new(Drivers::new(config.clone(), clock.clone(), report, links)));
+        let mut drivers = Drivers::new(config.clone(), clock.clone(), report, links);
+        drivers.go_on_after(RecordsTaken::Core(Arc::clone(&store), writer.views()));
+        let drivers = Arc::new(Mutex::new(drivers));
         let (tasks, planner) = (Vec::new(), Arc::default());
         let gateway = Some(Inside { deliveries, durable, views: writer.views() });
         let mut app = Self {
@@ -190,6 +195,7 @@ impl App {
         let (planner, views) = (Arc::clone(&self.planner), self.writer.views());
         self.tasks.push(tokio::spawn(async move { planner.watch(views).await }));
         self.follow_decisions_on_trust();
+        self.tell_of_ends();
         let mut sealing = Sealing::resume(&self.store, &self.writer.view()).await?;
         let (writer, store) = (self.writer.clone(), Arc::clone(&self.store));
         let mut views = writer.views();
@@ -230,6 +236,31 @@ impl App {
         self.tasks.push(tokio::spawn(drop.run()));
     }
 
+    /// Enters that a certificate ends soon, when it passes a threshold: at the start, and as the wall clock goes on.
+    fn tell_of_ends(&mut self) {
+        let (pki, writer) = (self.config.pki(), self.writer.clone());
+        self.tasks.push(tokio::spawn(async move {
+            let mut looks = tokio::time::interval(ENDS_LOOKED_AT_EVERY);
+            looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                looks.tick().await;
+                match device_trust::untold(&pki, &writer.view(), Clock::system_now()) {
+                    Ok(all) => {
+                        for note in all {
+                            if let Err(error) = enter(&writer, note).await {
+                                tracing::error!(error = &error as &dyn std::error::Error, "the end of a certificate");
+                            }
+                        }
+                    }
+                    Err(error) => {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::error!(error, "whether a certificate ends soon cannot be told");
+                    }
+                }
+            }
+        }));
+    }
+
     /// Runs the drivers, and lets them follow the facility: only what a change concerns is started anew.
     pub async fn run_drivers(&mut self) {
         self.watch_folders();
@@ -259,11 +290,6 @@ impl App {
             self.drivers.lock().await.leave_to(door);
         }
         Ok(())
-    }
-
-    /// Connects a device anew at once, after a person has removed a fault. False when it is unknown.
-    pub async fn reconnect(&self, equipment: &EquipmentId) -> bool {
-        self.drivers.lock().await.reconnect(equipment)
     }
 
     /// Stops in order: drivers, tasks, a last checkpoint, the writer, the database.

@@ -10,7 +10,7 @@ use equipment_drivers::{Certificate, EXPIRY_WARNING_DAYS, PkiError, TrustList};
 use mes_core::{
     access::Rejection,
     clock::Timestamp,
-    engine::{JudgedCertificate, View},
+    engine::{JudgedCertificate, Note, View},
     id::EquipmentId,
     tenant::DeviceCertificate,
 };
@@ -116,8 +116,31 @@ pub fn ending(pki: &Path, now: Timestamp) -> Result<Vec<Ending>, PkiError> {
     Ok(all.into_iter().filter_map(|(one, days)| told(one, days)).collect())
 }
 
+/// What is to be entered of the ends of certificates: thresholds that were passed and of which no entry tells (UA-03).
+///
+/// # Errors
+/// The trust list cannot be read.
+pub fn untold(pki: &Path, view: &View, now: Timestamp) -> Result<Vec<Note>, PkiError> {
+    let all = {
+        let _still = MOVING.lock().unwrap_or_else(PoisonError::into_inner);
+        TrustList::open(pki)?.expiring(now)?
+    };
+    let note = |(one, days_left): (Certificate, i64)| {
+        let within_days = u32::try_from(threshold(days_left)?).ok()?;
+        let told = view.ending.get(&one.thumbprint).is_some_and(|known| *known <= within_days);
+        let certificate = Box::new(known(Standing::Trusted, one, view).certificate);
+        (!told).then_some(Note::CertificateEnds { certificate, within_days })
+    };
+    Ok(all.into_iter().filter_map(note).collect())
+}
+
+/// The last threshold that was passed.
+fn threshold(days_left: i64) -> Option<i64> {
+    EXPIRY_WARNING_DAYS.into_iter().filter(|step| days_left <= *step).min()
+}
+
 fn told(one: Certificate, days_left: i64) -> Option<Ending> {
-    let warned_at = EXPIRY_WARNING_DAYS.into_iter().filter(|step| days_left <= *step).min()?;
+    let warned_at = threshold(days_left)?;
     Some(Ending { subject: one.subject, until: one.valid_to, days_left, warned_at })
 }
 

@@ -22,6 +22,7 @@ use crate::{
     device_templates::{tags, template_for, text_for},
     file_drop::is_closed,
     gateway::Door,
+    records_taken::RecordsTaken,
 };
 
 /// What a link is made of. When none of it changes, the link stays up.
@@ -126,6 +127,7 @@ pub struct Drivers {
     report: mpsc::Sender<DriverReport>,
     links: watch::Sender<Arc<Links>>,
     running: BTreeMap<String, (Vec<Wanted>, Option<Arc<Fleet>>)>,
+    taken: Option<RecordsTaken>,
     stopped: bool,
 }
 
@@ -137,12 +139,12 @@ impl Drivers {
         report: mpsc::Sender<DriverReport>,
         links: watch::Sender<Arc<Links>>,
     ) -> Self {
-        Self { config, clock, report, links, running: BTreeMap::new(), stopped: false }
+        Self { config, clock, report, links, running: BTreeMap::new(), taken: None, stopped: false }
     }
 
-    /// Connects a device anew at once. False when no driver runs for it.
-    pub fn reconnect(&self, equipment: &EquipmentId) -> bool {
-        self.links.borrow().reconnect(equipment)
+    /// Links that are started from now on go on after the records that were taken.
+    pub fn go_on_after(&mut self, taken: RecordsTaken) {
+        self.taken = Some(taken);
     }
 
     /// Leaves all links to the gateway.
@@ -214,8 +216,12 @@ impl Drivers {
         for device in devices {
             match device.template() {
                 Ok(template) => {
+                    let mut config = device.config();
+                    if let Some(taken) = &self.taken {
+                        config.records_after = taken.until(&device.equipment, &template.record_tags()).await;
+                    }
                     templates.insert(device.equipment.as_str(), template);
-                    configs.push(device.config());
+                    configs.push(config);
                 }
                 Err(reason) => self.fault(&device.equipment, &reason).await,
             }

@@ -10,12 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use equipment_drivers::DriverReport;
+use equipment_drivers::{DriverReport, Sampling};
 use mes_core::{
     access::Rejection,
     clock::Clock,
-    engine::{Effect, Engine, Input, View},
+    engine::{DeviceEvent, Effect, Engine, Input, LinkReport, LinkState, View},
     historian::{Chunk, Sample},
+    id::EquipmentId,
     journal::{EntryId, Hash},
     store::{Group, SqliteStore, Store},
 };
@@ -125,6 +126,8 @@ pub struct EngineTask {
     group: Group,
     replies: Vec<(oneshot::Sender<Decision>, Decision)>,
     effects: Vec<Effect>,
+    /// Events of devices in this tick.
+    events: Vec<DeviceEvent>,
     /// Since when samples are held back.
     held_since: Option<Instant>,
     /// Readings came since the last view.
@@ -179,6 +182,7 @@ pub fn start(
         group: Group::default(),
         replies: Vec::new(),
         effects: Vec::new(),
+        events: Vec::new(),
         held_since: None,
         read: false,
         idle_ticks: 0,
@@ -244,6 +248,10 @@ impl EngineTask {
             }
         }
         self.readings(&mut samples);
+        if !self.events.is_empty() {
+            let events = std::mem::take(&mut self.events);
+            self.system(Input::Happened(events));
+        }
         self.system(Input::Tick);
         self.idle_ticks = self.idle_ticks.saturating_add(1);
     }
@@ -259,17 +267,13 @@ impl EngineTask {
                 self.readings(samples);
                 self.system(Input::Outcome(outcome));
             }
-            // The engine has no input for these two yet; they are kept in the log.
             DriverReport::Sampling(agreed) => {
-                for one in agreed.iter().filter(|one| one.effective_ms != Some(one.asked_ms)) {
-                    let (asked_ms, effective_ms, refused) = (one.asked_ms, one.effective_ms, &one.refused);
-                    tracing::info!(tag = %one.tag, asked_ms, ?effective_ms, ?refused, "the device samples otherwise than asked");
+                if let Some(report) = Sampling::report(&agreed) {
+                    self.readings(samples);
+                    self.system(Input::Sampling(report));
                 }
             }
-            DriverReport::Event(event) => {
-                let (severity, source) = (event.severity, &event.source);
-                tracing::info!(equipment.id = %event.equipment, severity, source, "device event: {}", event.message);
-            }
+            DriverReport::Event(event) => self.events.push(event),
         }
     }
 
@@ -352,10 +356,22 @@ impl EngineTask {
     }
 
     fn send(&mut self, effect: Effect) {
-        let Effect::Write(request) = effect;
         let links = Arc::clone(&self.links.borrow());
-        if let Err(outcome) = links.write(request, &self.clock) {
-            self.system(Input::Outcome(*outcome));
+        match effect {
+            Effect::Write(request) => {
+                if let Err(outcome) = links.write(request, &self.clock) {
+                    self.system(Input::Outcome(*outcome));
+                }
+            }
+            Effect::Connect(equipment) if links.reconnect(&equipment) => {}
+            Effect::Connect(equipment) => self.nobody_connects(equipment),
         }
+    }
+
+    /// What a driver would say, had there been one: whoever asked sees it where the link is shown.
+    fn nobody_connects(&mut self, equipment: EquipmentId) {
+        let cause = "no driver took the order to connect again: none runs for this device, or the gateway is away";
+        let (state, cause, at) = (LinkState::Disconnected, cause.to_owned(), self.clock.now());
+        self.system(Input::Link(LinkReport { equipment, state, cause, at }));
     }
 }

@@ -27,6 +27,7 @@ pub mod progress;
 pub mod quoting;
 pub mod random;
 pub mod reasons;
+pub mod records_taken;
 mod samples;
 pub mod sealing;
 pub mod server;

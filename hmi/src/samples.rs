@@ -8,7 +8,7 @@ use mes_core::{
     access::{Action, Rejection, Resource, Scope},
     batch::{Batch, BatchCommand, ExportedFile},
     clock::Timestamp,
-    engine::{Act, Command, Input, View},
+    engine::{Act, Command, Input, Note, SamplesExport, View},
     historian::{Sample, Trend},
     id::{BatchId, TagId},
     journal::encode::sha256,
@@ -105,7 +105,7 @@ pub(crate) async fn newest(app: &App, reader: &Reader, tag: &TagId) -> Result<Op
 }
 
 /// Every sample of a range of a tag as a file. It needs the permission to export of every batch of which the range holds anything,
-/// and its hash is entered with each of them.
+/// and its hash is entered with each of them; of a range that touches no batch, with the equipment.
 pub(crate) async fn export(
     app: &App,
     scope: &Scope,
@@ -128,10 +128,16 @@ pub(crate) async fn export(
         let resource = Resource::whole_batch(batch);
         app.policies.may(&view.facility, &scope.person, Action::Export, &resource, view.now)?;
     }
-    let bytes = write(app, view, tag, range, form).await?;
+    let bytes = write(app, view, tag, range.clone(), form).await?;
     let ending = SamplesForm::ALL.iter().find(|(known, _)| *known == form).map_or("", |(_, name)| name);
     let name = format!("{}-{}.{ending}", tag.equipment, tag.name);
     let sha256 = sha256(&[&bytes]);
+    if batches.is_empty() {
+        let (file, scope) = (ExportedFile { name: name.clone(), sha256 }, scope.clone());
+        let export = SamplesExport { scope, tag: tag.clone(), from: range.start, until: range.end, file };
+        let note = Note::SamplesExported(Box::new(export));
+        app.writer.decide(Input::Note(note)).await.ok_or_else(stopping)??;
+    }
     for (batch, _) in batches {
         let files = vec![ExportedFile { name: name.clone(), sha256 }];
         let command = Command::Batch { batch: batch.clone(), command: BatchCommand::NoteExport { files } };

@@ -109,8 +109,8 @@ pub(crate) async fn connected(browser: &Browser, batch: &str, device: &str, befo
     let ask = async {
         loop {
             let link = browser.get(&format!("/api/v1/batches/{batch}")).await.json()["links"][device].clone();
-            let since: Option<Timestamp> = link[1].as_str().map(|at| at.parse().unwrap());
-            let up = link[0] == "online" || link[0]["degraded"].is_string();
+            let since: Option<Timestamp> = link["since"].as_str().map(|at| at.parse().unwrap());
+            let up = link["state"] == "online" || link["state"]["degraded"].is_string();
             if up && since.is_some_and(|since| since > before) {
                 return;
             }

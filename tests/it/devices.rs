@@ -1,8 +1,9 @@
-//! Equipment that joins a running facility: a file and a second person's approval, and nothing else is disturbed.
+//! Equipment that joins a running facility: a file and a second person's approval, and nothing else is disturbed; and goes on after a
+//! restart where it stopped.
 
 use std::collections::BTreeMap;
 
-use equipment_drivers::{BioreactorSim, IncubatorSim, Secret, SimHandle, TrustList};
+use equipment_drivers::{BioreactorSim, DeviceKind, IncubatorSim, Secret, SimDevice, SimHandle, TrustList};
 use hmi::{
     admin::{Answer, Call, Login, answer},
     device_secrets::DeviceSecrets,
@@ -10,10 +11,15 @@ use hmi::{
 use mes_core::{
     clock::Timestamp,
     engine::{Command, LinkState, LinkView},
+    historian::Grade,
     id::{ChangeId, EquipmentId, TagId},
+    store::samples_between,
     tenant::{DeviceCertificate, DeviceTemplate},
 };
-use tests::facility::{Facility, Place, story};
+use tests::{
+    DEADLINE,
+    facility::{Facility, Place, story},
+};
 
 fn login(person: &str) -> Login {
     let person = person.parse().unwrap();
@@ -190,5 +196,77 @@ equipment:
         assert!(trust.rejected().unwrap().is_empty());
         let (_, plant) = facility.stop().await;
         drop(plant);
+    });
+}
+
+/// A particle counter joins: it measures for a minute, again and again, and keeps a record of each.
+async fn counter(facility: &Facility, place: &Place) -> SimHandle {
+    let (clock, pki) = (facility.app.clock.clone(), place.join("maker"));
+    let device = SimDevice::new("PC-09", DeviceKind::ParticleCounter, 9).start(&clock, &pki).await.unwrap();
+    let yaml = format!(
+        r#"
+device_templates:
+  - import: particle-counter
+equipment:
+  - id: PC-09
+    name: {{ ja: "パーティクルカウンタ9", en: "Particle counter 9" }}
+    class: incubator
+    suite: SU-1
+    calibrated_until: 2035-03-31T15:00:00.000Z
+    link: {{ template: particle-counter, address: "{}" }}
+    tags:
+      - {{ name: particles_0_5, title: {{ ja: "粒子 0.5 µm", en: "Particles 0.5 µm" }}, unit: "1", decimals: 0, limits: {{ range: {{ low: "0" }}, stale_after_s: 3600 }} }}
+"#,
+        device.address()
+    );
+    in_force(facility, yaml).await;
+    device
+}
+
+/// The times of its records that are kept, in the order in which they came.
+async fn records(facility: &Facility) -> Vec<Timestamp> {
+    let tag: TagId = "PC-09/particles_0_5".parse().unwrap();
+    let all = Timestamp::from_ms(0)..facility.view().now.plus_s(366 * 86_400);
+    let samples = samples_between(facility.app.store.as_ref(), &tag, all.start, all.end).await.unwrap();
+    // (The clocks go apart while nobody serves: a record may be uncertain, but it is one.)
+    let told = samples.iter().filter(|sample| sample.quality.grade != Grade::Bad);
+    told.filter_map(|sample| sample.source_time).collect()
+}
+
+/// Awaits that so many records are kept.
+async fn kept(facility: &Facility, count: usize) -> Vec<Timestamp> {
+    let mut views = facility.app.writer.views();
+    let look = async {
+        loop {
+            views.borrow_and_update();
+            let found = records(facility).await;
+            if found.len() >= count {
+                return found;
+            }
+            views.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(DEADLINE, look).await.expect("no further record came")
+}
+
+#[test]
+fn di_04_a_restart_fetches_no_record_twice_that_was_kept_and_none_too_few() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        let device = counter(&facility, place).await;
+        facility.rate(60).await;
+        let before = kept(&facility, 5).await;
+        let (config, plant) = facility.stop().await;
+        let facility = Facility::again(config, plant).await;
+        let after = kept(&facility, before.len() + 3).await;
+        let mut once = after.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), after.len(), "a record is there twice: {after:?}");
+        assert!(once.starts_with(&before), "{before:?} {after:?}");
+        let steps: Vec<i64> = once.windows(2).map(|pair| pair[1].since_ms(pair[0])).collect();
+        assert!(steps.iter().all(|step| *step == 60_000), "a record of each minute: {steps:?}");
+        let (_, plant) = facility.stop().await;
+        drop((plant, device));
     });
 }

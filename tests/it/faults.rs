@@ -6,7 +6,7 @@ use mes_core::{
     access::Meaning,
     batch::{BatchCommand, DeviationCause},
     clock::Timestamp,
-    engine::{LinkState, Reading, View, WriteResult},
+    engine::{Command, LinkState, Reading, View, WriteResult},
     historian::Sample,
     id::{BatchId, TagId},
     store::samples_between,
@@ -158,7 +158,8 @@ async fn suffer(facility: &Facility, device: &'static str, kind: FaultKind) -> O
     unit.clear().await.unwrap();
     if kind == FaultKind::ExpiredCertificate {
         // A person has put the device right and says so.
-        assert!(facility.app.reconnect(&device.parse().unwrap()).await);
+        let again = Command::ConnectAgain { equipment: device.parse().unwrap() };
+        facility.person("nakamura").act(again).await.unwrap();
     }
     let again = good_after(facility, device, what, facility.view().now).await;
     gap.map(|gap| Gap { until: again.receive_time, ..gap })
@@ -269,6 +270,8 @@ fn a_batch_through_every_fault_ends_with_each_gap_in_its_record_and_nothing_inve
         let record = finished(&facility, &batch).await;
         nothing_is_invented(&facility, &gaps).await;
         gaps_are_in(&record, &gaps);
+        let alarms = exceptions(&record, "device_alarm");
+        assert!(alarms.contains("BR-01") && alarms.contains("sensor failure: begins"), "{alarms}");
         facility.stop().await;
     });
 }

@@ -155,7 +155,7 @@ fn a_write_that_was_under_way_when_the_gateway_died_is_unknown_and_not_repeated(
         let core = Process::serve(PROGRAM, &file).await.unwrap_or_else(|said| panic!("{}", said.err));
         let mut browser = Browser::new(core.web);
         browser.log_in("sato", &Facility::password(&"sato".parse().unwrap())).await;
-        let link = |json: &serde_json::Value| json["links"]["BR-01"][0].clone();
+        let link = |json: &serde_json::Value| json["links"]["BR-01"]["state"].clone();
         let path = format!("/api/v1/batches/{batch}");
         // What the link was before this start is not passed off as what it is.
         let away = |json: &serde_json::Value| link(json) == "disconnected";

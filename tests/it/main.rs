@@ -27,6 +27,8 @@ mod tenancy;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]
+mod told;
+#[cfg(test)]
 mod wrong_input;
 
 /// The real program, built beside this binary.

@@ -8,6 +8,7 @@ use mes_core::{
     batch::BatchEvent,
     id::{BatchId, TagId},
     journal::{Event, StreamId, StreamKind, encode::sha256},
+    tenant::EquipmentEvent,
 };
 use serde_json::{Value, json};
 use tests::{
@@ -294,7 +295,21 @@ fn samples_of_a_batch_leave_only_by_permission_and_with_an_entry_however_wide_th
         // The facility's administrator may see the values, and may not carry them away.
         assert!(export("nakamura", wide.clone()).await.is_err());
         let before = wide.start..view.batches[&batch].issued_at;
-        assert!(export("nakamura", before).await.is_ok(), "before the batch the equipment was the facility's own");
+        let own =
+            export("nakamura", before.clone()).await.expect("before the batch the equipment was the facility's own");
+        let scope = facility.person("watanabe").scope();
+        let unit = StreamId::new(StreamKind::Equipment, &tag.equipment);
+        let entries = facility.desk.history(scope, unit).await.unwrap();
+        let left: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match Event::of(entry).unwrap() {
+                Event::Equipment(EquipmentEvent::SamplesExported { tag: of, from, until, file, by }) => {
+                    Some((of, from..until, file.sha256, by.to_string()))
+                }
+                _ => None,
+            })
+            .collect();
+        assert_eq!(left, [(tag.clone(), before, sha256(&[&own.bytes]), "nakamura".to_owned())], "DI-09");
         let file = export("watanabe", wide).await.unwrap();
         let scope = facility.person("watanabe").scope();
         let entries = facility.desk.history(scope, StreamId::new(StreamKind::Batch, &batch)).await.unwrap();

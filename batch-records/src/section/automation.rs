@@ -2,11 +2,11 @@
 
 use mes_core::{
     batch::{BatchEvent, DeviationCause},
-    engine::cause_words,
     isa88::PhaseKind,
     quantity::Bilingual,
 };
 
+use super::device;
 use crate::{
     document::{Block, Cell, Mark, Row, Section, column},
     exception::item_name,
@@ -160,15 +160,7 @@ pub(super) fn alarms(source: &Source) -> Section {
                 let detail = Cell::bilingual(reading(source, evidence));
                 (("管理値内に復帰", "Limit kept again"), Cell::bilingual(item_name(source, phase, item)), detail, None)
             }
-            BatchEvent::LinkChanged { equipment, state, cause, at, .. } => {
-                let (said, why) = (wording::link(state), cause_words(cause));
-                let at = at.shown();
-                let detail =
-                    Cell::both(format!("{}、{}、{at}", said.ja, why.ja), format!("{}, {}, {at}", said.en, why.en));
-                let down = !matches!(state, mes_core::engine::LinkState::Online);
-                (("通信状態の変化", "Link changed"), Cell::text(equipment.as_str()), detail, down.then_some(Mark::Look))
-            }
-            _ => return None,
+            event => device::told(event)?,
         };
         let cells = vec![Cell::time(Some(line.at())), Cell::both(what.0, what.1), object, detail, line.actor()];
         Some(Row::of(line, cells).marked(mark))
@@ -188,7 +180,10 @@ pub(super) fn alarms(source: &Source) -> Section {
     Section::new(
         19,
         vec![table],
-        Bilingual::new("管理値の逸脱・通信断のエントリーがない。", "No limit was violated and no link was lost."),
+        Bilingual::new(
+            "管理値の逸脱・通信断・機器のイベントのエントリーがない。",
+            "No limit was violated, no link was lost and no device told of an event.",
+        ),
     )
 }
 

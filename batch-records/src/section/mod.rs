@@ -4,6 +4,7 @@
 
 mod automation;
 mod deviation;
+mod device;
 mod execution;
 mod integrity;
 mod issue;
@@ -28,6 +29,9 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("batch.limit_returned", &[19], ""),
     ("batch.link_changed", &[19], ""),
     ("batch.report_received", &[15, 31], ""),
+    ("batch.sampling_agreed", &[19], ""),
+    ("batch.device_event_reported", &[19], ""),
+    ("batch.messages_left_out", &[19], ""),
     ("batch.signed", &[14], ""),
     ("batch.signature_rejected", &[14], ""),
     ("batch.phase_completed", &[5], ""),
@@ -65,6 +69,12 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("journal.rate_changed", &[30], ""),
     ("equipment.link_changed", &[], "a change of a link during the batch is an entry of the batch: section 19"),
     ("equipment.report_received", &[], "it names no batch; one that does is an entry of that batch: section 15"),
+    ("equipment.sampling_agreed", &[], "what was agreed for the batch is an entry of the batch: section 19"),
+    ("equipment.event_reported", &[], "an event during the batch is an entry of the batch: section 19"),
+    ("equipment.messages_left_out", &[], "what was left out during the batch is an entry of the batch: section 19"),
+    ("equipment.connect_asked", &[], "what became of it during the batch is a change of the link: section 19"),
+    ("equipment.certificate_ends", &[], "a warning ahead of time; a link that failed for it is in section 19"),
+    ("equipment.samples_exported", &[], "samples that belong to no batch"),
     (
         "equipment.certificate_judged",
         &[],

@@ -60,9 +60,9 @@ pub(super) fn equipment(source: &Source) -> Section {
             Cell::both("校正有効", "In calibration")
         };
         let link = source.batch.links.get(&equipment.id);
-        let link = link.map_or(Cell::both("変化の記録なし", "no change recorded"), |(state, at)| {
-            let said = wording::link(state);
-            Cell::both(format!("{} {}", said.ja, at.shown()), format!("{} {}", said.en, at.shown()))
+        let link = link.map_or(Cell::both("変化の記録なし", "no change recorded"), |link| {
+            let (said, at) = (wording::link(&link.state), link.since.shown());
+            Cell::both(format!("{} {at}", said.ja), format!("{} {at}", said.en))
         });
         let (name, version) = (&equipment.link.template, equipment.link.template_version);
         let mark = source.issued().device_templates.iter().find(|one| one.name == *name && one.version == version);

@@ -15,4 +15,6 @@ mod story;
 #[cfg(test)]
 mod story_booking;
 #[cfg(test)]
+mod story_device;
+#[cfg(test)]
 mod verify;

@@ -257,3 +257,24 @@ fn a_chunk_that_is_not_there_is_a_gap_and_is_said_to_be_missing() {
     assert!(text(&record, 31).contains("4(欠 1)"), "{}", text(&record, 31));
     assert!(text(&record, 17).contains("この記録に含まれないチャンク"));
 }
+
+#[test]
+fn what_a_device_tells_is_in_section_19_and_its_alarms_are_exceptions() {
+    let record = record(&Story::released());
+    let row_19 = text(&record, 19);
+    for said in [
+        "co2: 2500 ms (asked for 1000 ms)",
+        "humidity: 機器が監視を拒否(BadFilterNotAllowed)、定期読取りのみ(要求 1000 ms)",
+        "Gas: door opened (severity 200), ",
+        "Gas: CO2 supply low(重大度 700、1分間にさらに41回)",
+        "12 more alarms of the device were left out since ",
+    ] {
+        assert!(row_19.contains(said), "{said}: {row_19}");
+    }
+    let alarms: Vec<_> = record.exceptions.iter().filter(|one| one.kind == Kind::DeviceAlarm).collect();
+    assert_eq!(alarms.len(), 3, "what is below the severity of an alarm is no exception");
+    assert!(alarms.iter().all(|one| one.entry.is_some() && one.what.ja.starts_with("INC-03: ")), "{alarms:?}");
+    let said = |line: &batch_records::AuditLine| line.event_type == "batch.device_event_reported v1";
+    let trail: Vec<_> = record.audit_trail.iter().filter(|line| said(line)).map(|line| line.criticality).collect();
+    assert_eq!(trail, ["non_critical", "critical", "critical"]);
+}

@@ -260,6 +260,7 @@ impl Story {
         let evidence = self.reading("INC-03/co2", 4.97, 203);
         self.batch(system("limit"), BatchEvent::LimitReturned { phase: id("P040"), item: id("w_co2"), evidence });
         self.link_lost();
+        self.told_by_devices();
         let text = Some("培養器のガス残量が少なかったため、ボンベを交換した。".to_owned());
         self.batch(person(OP), BatchEvent::Commented { phase: Some(id("P040")), text });
         self.wait(3 * HOUR);

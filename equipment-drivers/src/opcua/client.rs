@@ -11,6 +11,7 @@ use std::{
 
 use mes_core::{
     clock::Clock,
+    engine::DeviceEvent,
     historian::{Cause, Quality, SampleValue},
     id::TagId,
 };
@@ -29,7 +30,7 @@ use super::{
     subscribe::{Agreed, Event, Subscription, Wanted},
     value::reading,
 };
-use crate::driver::{Device, DeviceEvent, DriverReport, LinkError, Reading, Sampling, WriteFault};
+use crate::driver::{Device, DriverReport, LinkError, Reading, Sampling, WriteFault};
 
 /// Values that may wait for the link's task: five seconds of 500 tags at 10 Hz, twice over.
 const NOTIFICATIONS_WAITING_MAX: usize = 50_000;

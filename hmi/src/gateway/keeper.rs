@@ -3,6 +3,7 @@
 //! It starts its devices without the core, from what the core last told it. It judges no value.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -18,7 +19,7 @@ use mes_core::{
     engine::LinkReport,
     tenant::Facility,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     io::BufReader,
     net::UnixStream,
@@ -35,6 +36,7 @@ use super::{
 use crate::{
     config::Config,
     drivers::{Drivers, Links},
+    records_taken::{RecordNotes, RecordsTaken},
 };
 
 /// The core is looked for this often while it is away.
@@ -51,6 +53,8 @@ const READ_BYTES: usize = 256 << 10;
 const TOLD_FILE: &str = "told.json";
 /// How often the core is told what was counted.
 const FIGURES_EVERY: Duration = Duration::from_secs(1);
+/// Name of the file with the newest record of each device that measures in records.
+const RECORDS_FILE: &str = "records.json";
 /// A step of the facility's clock below this is the time that the line took, in milliseconds.
 const CLOCK_STEP_MS: i64 = 1_000;
 
@@ -95,21 +99,22 @@ struct Told {
     ahead_ms: i64,
 }
 
+/// What lies in a file; none when there is none.
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, GatewayError> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| file(path)(error.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file(path)(error)),
+    }
+}
+
+fn write(path: &Path, what: &impl Serialize) -> Result<(), GatewayError> {
+    let bytes = serde_json::to_vec(what).map_err(|error| file(path)(error.into()))?;
+    let new = path.with_extension("new");
+    fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).map_err(file(path))
+}
+
 impl Told {
-    fn read(path: &Path) -> Result<Self, GatewayError> {
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| file(path)(error.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(file(path)(error)),
-        }
-    }
-
-    fn write(&self, path: &Path) -> Result<(), GatewayError> {
-        let bytes = serde_json::to_vec(self).map_err(|error| file(path)(error.into()))?;
-        let new = path.with_extension("new");
-        fs::write(&new, bytes).and_then(|()| fs::rename(&new, path)).map_err(file(path))
-    }
-
     fn clock(&self) -> Clock {
         Clock::starting_at(Clock::system_now().plus_ms(self.ahead_ms), 1)
     }
@@ -139,6 +144,7 @@ pub struct Keeper {
     drivers: Arc<Mutex<Drivers>>,
     links: watch::Receiver<Arc<Links>>,
     reports: mpsc::Receiver<DriverReport>,
+    records: Arc<RecordNotes>,
     queues: Queues,
     line: Option<Line>,
 }
@@ -154,11 +160,14 @@ impl Keeper {
         let lock_path = folder.join("lock");
         let lock = fs::File::create(&lock_path).map_err(file(&lock_path))?;
         lock.try_lock().map_err(|_| GatewayError::Taken { path: folder.clone() })?;
-        let told = Told::read(&folder.join(TOLD_FILE))?;
+        let told: Told = read(&folder.join(TOLD_FILE))?.unwrap_or_default();
         let (report, reports) = mpsc::channel(REPORTS_WAITING_MAX);
         let (links, links_seen) = watch::channel(Arc::default());
         let clock = told.clock();
-        let drivers = Drivers::new(config.clone(), clock.clone(), report, links);
+        let notes: BTreeMap<_, _> = read(&folder.join(RECORDS_FILE))?.unwrap_or_default();
+        let records = Arc::new(RecordNotes::new(notes));
+        let mut drivers = Drivers::new(config.clone(), clock.clone(), report, links);
+        drivers.go_on_after(RecordsTaken::Gateway(Arc::clone(&records)));
         let keeper = Self {
             queues: Queues::open(folder.clone(), limits)?,
             config,
@@ -169,6 +178,7 @@ impl Keeper {
             drivers: Arc::new(Mutex::new(drivers)),
             links: links_seen,
             reports,
+            records,
             line: None,
         };
         keeper.follow();
@@ -211,7 +221,7 @@ impl Keeper {
                     Some(said) => self.obey(said)?,
                     None => self.line = None,
                 },
-                _ = sync.tick() => self.queues.sync()?,
+                _ = sync.tick() => self.sync()?,
                 _ = count.tick() => self.tell_figures(),
                 _ = dial.tick(), if self.line.is_none() => self.dial().await,
             }
@@ -233,10 +243,22 @@ impl Keeper {
         while let Ok(report) = self.reports.try_recv() {
             self.keep(report)?;
         }
-        self.queues.sync()
+        self.sync()
+    }
+
+    /// Forces onto the disk what was kept; then which records are among it.
+    fn sync(&mut self) -> Result<(), GatewayError> {
+        self.queues.sync()?;
+        match self.records.changed() {
+            Some(notes) => write(&self.folder.join(RECORDS_FILE), &notes),
+            None => Ok(()),
+        }
     }
 
     fn keep(&mut self, report: DriverReport) -> Result<(), GatewayError> {
+        if let DriverReport::Samples(samples) = &report {
+            self.records.note(samples);
+        }
         if let (Some(opened), Some(line)) = (self.queues.keep(report)?, &self.line)
             && line.to_core.try_send(ToCore::Opened(opened)).is_err()
         {
@@ -314,7 +336,7 @@ impl Keeper {
             return Ok(());
         }
         self.told = Told { facility, ahead_ms };
-        self.told.write(&self.folder.join(TOLD_FILE))?;
+        write(&self.folder.join(TOLD_FILE), &self.told)?;
         if stepped {
             self.clock = self.told.clock();
         }

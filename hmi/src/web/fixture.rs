@@ -16,7 +16,7 @@ use mes_core::{
     batch::{Batch, BatchEvent, DeviationCause, EventMeta, IssuedBatch, ItemValue, Source, Verdict},
     booking::{Asked, Booking, BookingState, BookingWindow, Offer, OfferKind, Quote, Series},
     clock::Timestamp,
-    engine::{Act, JudgedCertificate, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
+    engine::{Act, LinkState, LinkView, MasterRecipe, PendingChange, Reading, View},
     historian::{Cause, Downsampler, Point, Qualities, Quality, Sample, SampleValue, Trend},
     id::*,
     isa88::{Command, RecipeApprovals, RecipeBody, State, load_recipe},
@@ -341,28 +341,12 @@ pub(super) fn view(stories: &[&Story]) -> View {
         batches: Arc::new(stories.iter().map(|s| (s.batch.issued.batch.clone(), Arc::new(s.batch.clone()))).collect()),
         readings: Arc::new(readings(&facility, now)),
         links: Arc::new(links.collect()),
-        certificates: Arc::new([("dd04".to_owned(), refused_certificate())].into()),
+        sampling: Arc::new([(id("BR-01"), super::tests_devices::sampling())].into()),
+        ending: Arc::default(),
+        certificates: Arc::new([("dd04".to_owned(), super::tests_devices::refused_certificate())].into()),
         languages: Arc::default(),
         reports: Arc::new(reports(stories)),
         facility: Arc::new(facility),
-    }
-}
-
-/// A certificate that a person has refused.
-fn refused_certificate() -> JudgedCertificate {
-    JudgedCertificate {
-        certificate: DeviceCertificate {
-            thumbprint: "dd04".into(),
-            subject: "CN=dd04".into(),
-            issuer: "CN=Maker CA".into(),
-            valid_from: at("2026-01-01T00:00:00Z"),
-            valid_until: at("2030-01-01T00:00:00Z"),
-            equipment: Some(id("BR-02")),
-        },
-        accepted: false,
-        by: id("watanabe"),
-        at: at("2026-06-30T00:00:00Z"),
-        text: Some("拇印が違う another thumbprint".into()),
     }
 }
 

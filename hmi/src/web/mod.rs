@@ -110,6 +110,19 @@ fn planning() -> Vec<Route> {
     ]
 }
 
+/// Devices: their links, their certificates, and what was counted.
+#[rustfmt::skip]
+fn equipment() -> Vec<Route> {
+    vec![
+        show("/devices",                           Needs(&[A::SeeDevices]),     get(devices::show)),
+        send("/devices/{equipment}/connect",       Needs(&[A::ConnectAgain]),   post(devices::connect)),
+        show("/live/devices",                      Needs(&[A::SeeDevices]),     get(live::of_devices)),
+        show("/certificates",                      Needs(&[A::SeeDevices]),     get(certificates::show)),
+        send("/certificates/{thumbprint}",         Needs(&[A::JudgeCertificate]), post(certificates::judge)),
+        show("/metrics",                           Monitor,                     get(metrics::show)),
+    ]
+}
+
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
     let mut all = vec![
@@ -159,11 +172,6 @@ fn table() -> Vec<Route> {
         send("/recipes/{recipe}/{version}/approve", Needs(&[A::ApproveRecipeProduction, A::ApproveRecipeQuality]), post(recipes::approve)),
         show("/changes",                           Needs(&[A::ApproveChange]),  get(changes::show)),
         send("/changes/{change}/approve",          Needs(&[A::ApproveChange]),  post(changes::approve)),
-        show("/devices",                           Needs(&[A::SeeDevices]),     get(devices::show)),
-        show("/live/devices",                      Needs(&[A::SeeDevices]),     get(live::of_devices)),
-        show("/certificates",                      Needs(&[A::SeeDevices]),     get(certificates::show)),
-        send("/certificates/{thumbprint}",         Needs(&[A::JudgeCertificate]), post(certificates::judge)),
-        show("/metrics",                           Monitor,                     get(metrics::show)),
         show("/api/v1/openapi.json",               Person,                      get(api::openapi)),
         show("/api/v1/batches",                    Person,                      get(api::batches)),
         show("/api/v1/batches/{batch}",            Person,                      get(api::batch)),
@@ -178,6 +186,7 @@ fn table() -> Vec<Route> {
         send("/demo/devices/{equipment}",          Demo,                        post(demo::device)),
     ];
     all.extend(planning());
+    all.extend(equipment());
     all
 }
 

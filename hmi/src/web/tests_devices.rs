@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use axum::{body::Body, http::StatusCode};
-use mes_core::engine::Command;
+use mes_core::{
+    access::Rejection,
+    engine::{AgreedSampling, Command, JudgedCertificate, TagSampling},
+    tenant::DeviceCertificate,
+};
 use tower::ServiceExt;
 
 use super::{
-    fixture::{MONITOR, PASSWORD, TestDesk},
+    fixture::{MONITOR, PASSWORD, TestDesk, at, id},
     tests::{Browser, read, running},
 };
 
@@ -28,6 +32,80 @@ async fn the_devices_page_is_for_the_facility_and_says_state_since_cause_and_fig
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{tenant}");
         assert!(!answer.body.contains("co2-incubator"), "{tenant}");
     }
+}
+
+/// A certificate that a person has refused.
+pub(super) fn refused_certificate() -> JudgedCertificate {
+    JudgedCertificate {
+        certificate: DeviceCertificate {
+            thumbprint: "dd04".into(),
+            subject: "CN=dd04".into(),
+            issuer: "CN=Maker CA".into(),
+            valid_from: at("2026-01-01T00:00:00Z"),
+            valid_until: at("2030-01-01T00:00:00Z"),
+            equipment: Some(id("BR-02")),
+        },
+        accepted: false,
+        by: id("watanabe"),
+        at: at("2026-06-30T00:00:00Z"),
+        text: Some("拇印が違う another thumbprint".into()),
+    }
+}
+
+/// What the bioreactor of the fixture has agreed to.
+pub(super) fn sampling() -> AgreedSampling {
+    let tag = |name: &str, effective_us, refused: Option<&str>| {
+        let refused = refused.map(str::to_owned);
+        (id(name), TagSampling { tag: id(name), asked_us: 1_000_000, effective_us, refused })
+    };
+    [tag("temperature", Some(2_500_000), None), tag("ph", None, Some("BadFilterNotAllowed"))].into()
+}
+
+#[tokio::test]
+async fn a_device_shows_how_often_it_samples_and_where_that_is_not_as_asked() {
+    let desk = TestDesk::new(&[&running()]);
+    for (language, words) in [
+        ("en", ["2500 ms (asked for 1000 ms)", "refuses to watch it (BadFilterNotAllowed)", "<td>polled</td>"]),
+        ("ja", ["2500 ms(要求 1000 ms)", "監視を拒否(BadFilterNotAllowed)", "<td>定期読取り</td>"]),
+    ] {
+        let body = Browser::of(Arc::clone(&desk), "sato", language).await.get("/devices").await.body;
+        for word in words {
+            assert!(body.contains(word), "{language}: {word}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn di_09_a_link_that_is_down_is_connected_again_by_a_button_for_whoever_may() {
+    let desk = TestDesk::new(&[&running()]);
+    let asked = |desk: &TestDesk| {
+        let acts = desk.acts.lock().unwrap();
+        acts.iter()
+            .filter(|act| matches!(&act.command, Command::ConnectAgain { equipment } if *equipment == id("INC-01")))
+            .count()
+    };
+    for (person, language, word) in [("nakamura", "en", "Connect again"), ("tanaka", "ja", "つなぎ直す")] {
+        let mut browser = Browser::of(Arc::clone(&desk), person, language).await;
+        let body = browser.get("/devices").await.body;
+        assert!(body.contains(word) && body.contains("action=\"/devices/INC-01/connect\""), "{person}");
+        assert!(!body.contains("/devices/BR-01/connect"), "a link that is up is left alone");
+        let answer = browser.post("/devices/INC-01/connect", "").await;
+        assert_eq!((answer.status, answer.location.as_str()), (StatusCode::SEE_OTHER, "/devices#INC-01"));
+        assert_eq!(browser.post("/devices/INC-99/connect", "").await.status, StatusCode::NOT_FOUND);
+    }
+    assert_eq!(asked(&desk), 2);
+    let mut operator = Browser::of(Arc::clone(&desk), "sato", "en").await;
+    assert!(!operator.get("/devices").await.body.contains("/devices/INC-01/connect"));
+    for person in ["sato", "aoki", "bessho", "endo"] {
+        let mut browser = Browser::of(Arc::clone(&desk), person, "en").await;
+        assert_eq!(browser.post("/devices/INC-01/connect", "").await.status, StatusCode::FORBIDDEN, "{person}");
+    }
+    assert_eq!(asked(&desk), 2);
+    *desk.refusal.lock().unwrap() = Some(Rejection::new("link-up", "通信できています。", "The link is up."));
+    let mut browser = Browser::of(Arc::clone(&desk), "nakamura", "en").await;
+    let answer = browser.post("/devices/INC-01/connect", "").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("The link is up. (link-up)"));
 }
 
 #[tokio::test]

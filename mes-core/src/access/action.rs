@@ -91,6 +91,8 @@ actions! {
     ApproveChange = "approve_change", "施設構成の変更承認", "approve a change of the facility";
     /// Accept or refuse the certificate of a device.
     JudgeCertificate = "judge_certificate", "機器証明書の承認・拒否", "accept or refuse the certificate of a device";
+    /// Connect to a device anew whose link is down or needs a person.
+    ConnectAgain = "connect_again", "機器への再接続", "connect to a device again";
     /// See the links to all equipment of the facility, and what was counted on them.
     SeeDevices = "see_devices", "機器の通信状態の閲覧", "see the links to the equipment";
     /// Set somebody's credential.
@@ -120,6 +122,7 @@ pub fn action_of(command: &Command) -> Action {
         Command::ProposeChange { .. } => Action::ProposeChange,
         Command::ApproveChange { .. } => Action::ApproveChange,
         Command::JudgeCertificate { .. } => Action::JudgeCertificate,
+        Command::ConnectAgain { .. } => Action::ConnectAgain,
         Command::ChooseLanguage { .. } => Action::ChooseLanguage,
         Command::SetRate { .. } => Action::SetRate,
     }
@@ -152,7 +155,8 @@ pub fn action_of_batch(command: &BatchCommand) -> Action {
         | BatchCommand::NoticeReturn { .. }
         | BatchCommand::NoticeHoldExceeded { .. }
         | BatchCommand::NoteLink { .. }
-        | BatchCommand::TakeReport { .. } => Action::PlantOnly,
+        | BatchCommand::TakeReport { .. }
+        | BatchCommand::NoteDevice { .. } => Action::PlantOnly,
     }
 }
 

@@ -110,6 +110,7 @@ fn rows(action: Action) -> &'static [(Role, Staff)] {
         | A::ProposeChange
         | A::ApproveChange
         | A::JudgeCertificate
+        | A::ConnectAgain
         | A::SeeDevices
         | A::SetCredential
         | A::ChooseLanguage

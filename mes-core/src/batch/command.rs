@@ -8,7 +8,7 @@ use crate::{
     access::{Meaning, Subject},
     batch::{ConditionEvidence, DeviationClass, ExportedFile, ReadingEvidence, StreamSeal},
     clock::Timestamp,
-    engine::{LinkState, WriteOutcome},
+    engine::{DeviceEvent, LeftOut, LinkState, TagSampling, WriteOutcome},
     id::{
         BookingId, DeviationId, EquipmentId, EquipmentRole, ItemId, PersonId, PhaseId, RecipeId, SignatureId, SuiteId,
     },
@@ -242,7 +242,7 @@ pub enum BatchCommand {
         /// New deviation's id.
         deviation: DeviationId,
     },
-    /// System: the link to a piece of the batch's equipment changed its state.
+    /// System: the link to a piece of the batch's equipment changed its state, or the cause of it.
     NoteLink {
         /// Role.
         role: EquipmentRole,
@@ -261,5 +261,37 @@ pub enum BatchCommand {
         role: EquipmentRole,
         /// The report.
         report: Box<DeviceReport>,
+    },
+    /// System: a piece of the batch's equipment told something beside its readings.
+    NoteDevice {
+        /// Role.
+        role: EquipmentRole,
+        /// Equipment.
+        equipment: EquipmentId,
+        /// What.
+        news: DeviceNews,
+    },
+}
+
+/// What a device tells beside its readings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceNews {
+    /// It agreed to how tags are sampled.
+    Sampling {
+        /// The tags.
+        tags: Vec<TagSampling>,
+    },
+    /// Something happened.
+    Event {
+        /// What.
+        happened: DeviceEvent,
+        /// How many more equal ones came within a minute.
+        again: u32,
+    },
+    /// It told more than is entered.
+    LeftOut {
+        /// How much more.
+        left_out: LeftOut,
     },
 }

@@ -51,7 +51,8 @@ pub fn decide(batch: Option<&Batch>, command: &BatchCommand, ctx: &Context<'_>) 
         | C::NoticeReturn { .. }
         | C::NoticeHoldExceeded { .. }
         | C::NoteLink { .. }
-        | C::TakeReport { .. } => decide_equipment::by_plant(batch, command, ctx),
+        | C::TakeReport { .. }
+        | C::NoteDevice { .. } => decide_equipment::by_plant(batch, command, ctx),
         C::Sign { subject, meaning, statement, shown_at, language, signature, text } => {
             let dialog = decide_sign::Dialog {
                 subject,

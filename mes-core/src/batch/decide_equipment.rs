@@ -9,15 +9,15 @@
 use crate::{
     access::{Action, Rejection},
     batch::{
-        Batch, BatchCommand, BatchEvent, ConditionEvidence, Context, DeviationCause, Entered, ItemValue, Lifecycle,
-        PhaseRun, PhaseStatus, ReadingEvidence, Source, Verdict,
+        Batch, BatchCommand, BatchEvent, ConditionEvidence, Context, DeviationCause, DeviceNews, Entered, ItemValue,
+        Lifecycle, PhaseRun, PhaseStatus, ReadingEvidence, Source, Verdict,
         decide::{Outcome, duty, phase_of, running},
         decide_item::{NewItem, live, number, recorded, wrong_kind},
     },
     clock::Timestamp,
-    engine::{WriteOutcome, WriteResult},
+    engine::{TagSampling, WriteOutcome, WriteResult},
     historian::SampleValue,
-    id::{DeviationId, ItemId, PersonId, PhaseId, TagId},
+    id::{DeviationId, EquipmentId, EquipmentRole, ItemId, PersonId, PhaseId, TagId},
     isa88::{OnViolation, Phase, PhaseKind, SetPoint, SignOff, State, Watch},
     quantity::Quantity,
 };
@@ -207,9 +207,8 @@ pub(super) fn by_plant(batch: &Batch, command: &BatchCommand, ctx: &Context<'_>)
         C::NoticeReturn { phase, item, evidence } => returned(batch, phase, item, evidence),
         C::NoticeHoldExceeded { phase, due, deviation } => hold_exceeded(batch, phase, *due, deviation, ctx),
         C::NoteLink { role, equipment, state, cause, at } => {
-            let ours = batch.issued.equipment.get(role).is_some_and(|known| known.id == *equipment);
-            let open = matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution);
-            let news = batch.links.get(equipment).is_none_or(|(known, _)| known != state);
+            let (ours, open) = (has(batch, role, equipment), is_open(batch));
+            let news = batch.links.get(equipment).is_none_or(|known| known.state != *state || known.cause != *cause);
             if !(ours && open && news) {
                 return Err(unchanged());
             }
@@ -229,8 +228,44 @@ pub(super) fn by_plant(batch: &Batch, command: &BatchCommand, ctx: &Context<'_>)
             }
             Ok(vec![BatchEvent::ReportReceived { role: role.clone(), report: report.clone() }])
         }
+        C::NoteDevice { role, equipment, news } if has(batch, role, equipment) && is_open(batch) => {
+            told(batch, role, equipment, news)
+        }
         _ => Err(unchanged()),
     }
+}
+
+fn has(batch: &Batch, role: &EquipmentRole, equipment: &EquipmentId) -> bool {
+    batch.issued.equipment.get(role).is_some_and(|known| known.id == *equipment)
+}
+
+fn is_open(batch: &Batch) -> bool {
+    matches!(batch.lifecycle, Lifecycle::Issued | Lifecycle::InExecution)
+}
+
+/// What a device told. The engine counts what comes again and again; here only a sampling that is known already is no news.
+fn told(
+    batch: &Batch,
+    role: &EquipmentRole,
+    equipment: &EquipmentId,
+    news: &DeviceNews,
+) -> Result<Vec<BatchEvent>, Rejection> {
+    let (role, equipment) = (role.clone(), equipment.clone());
+    Ok(vec![match news {
+        DeviceNews::Sampling { tags } => {
+            let known = batch.sampling.get(&equipment);
+            let is_new = |one: &&TagSampling| known.and_then(|known| known.get(&one.tag)) != Some(*one);
+            let tags: Vec<TagSampling> = tags.iter().filter(is_new).cloned().collect();
+            if tags.is_empty() {
+                return Err(unchanged());
+            }
+            BatchEvent::SamplingAgreed { role, equipment, tags }
+        }
+        DeviceNews::Event { happened, again } => {
+            BatchEvent::DeviceEventReported { role, happened: happened.clone(), again: *again }
+        }
+        DeviceNews::LeftOut { left_out } => BatchEvent::MessagesLeftOut { role, equipment, left_out: left_out.clone() },
+    }])
 }
 
 /// What the plant reports does not fit the batch as it stands: it is known already, or came too late.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Signature,
     clock::Timestamp,
-    engine::{LinkState, WriteOutcome, WriteResult},
+    engine::{DeviceEvent, LeftOut, LinkState, TagSampling, WriteOutcome, WriteResult},
     historian::{Quality, SampleValue},
     id::{
         BatchId, BookingId, DeviationId, EquipmentId, EquipmentRole, ItemId, PersonId, PhaseId, SignatureId, TagId,
@@ -331,7 +331,7 @@ pub enum BatchEvent {
         /// The deciding reading.
         evidence: ReadingEvidence,
     },
-    /// A link changed its state.
+    /// A link changed its state, or the cause of it.
     #[serde(rename = "batch.link_changed")]
     LinkChanged {
         /// Role.
@@ -352,6 +352,36 @@ pub enum BatchEvent {
         role: EquipmentRole,
         /// The report.
         report: Box<DeviceReport>,
+    },
+    /// How tags of its equipment are sampled: at the issue, and when the device agreed to something else.
+    #[serde(rename = "batch.sampling_agreed")]
+    SamplingAgreed {
+        /// Role.
+        role: EquipmentRole,
+        /// Equipment.
+        equipment: EquipmentId,
+        /// The tags that this concerns.
+        tags: Vec<TagSampling>,
+    },
+    /// A device told of something that happened.
+    #[serde(rename = "batch.device_event_reported")]
+    DeviceEventReported {
+        /// Role.
+        role: EquipmentRole,
+        /// What; of equal ones, the newest.
+        happened: DeviceEvent,
+        /// 0 when it is told; otherwise how many more equal ones came within a minute.
+        again: u32,
+    },
+    /// Messages of a device were too many to be entered.
+    #[serde(rename = "batch.messages_left_out")]
+    MessagesLeftOut {
+        /// Role.
+        role: EquipmentRole,
+        /// Equipment.
+        equipment: EquipmentId,
+        /// Of which kind, and how many.
+        left_out: LeftOut,
     },
     /// Something was signed.
     #[serde(rename = "batch.signed")]

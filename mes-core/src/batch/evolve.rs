@@ -12,6 +12,7 @@ use crate::{
         RecordedItem, Remark, ReviewKind, Source, WriteStatus,
     },
     clock::Timestamp,
+    engine::LinkView,
     id::{ItemId, PersonId, PhaseId},
     isa88::{Command, SignOff, State},
     journal::EntryId,
@@ -92,6 +93,7 @@ impl Batch {
             remarks: Vec::new(),
             links: BTreeMap::new(),
             reports: BTreeSet::new(),
+            sampling: BTreeMap::new(),
             production: issuer.iter().cloned().collect(),
             actors: issuer.into_iter().collect(),
             audit_reviewed: None,
@@ -136,9 +138,15 @@ impl Batch {
             | BatchEvent::WriteResolved { .. }
             | BatchEvent::ConditionMet { .. }
             | BatchEvent::LimitReturned { .. } => self.equipment_event(event, meta),
-            BatchEvent::LinkChanged { equipment, state, at, .. } => {
-                self.links.insert(equipment.clone(), (state.clone(), *at));
+            BatchEvent::LinkChanged { equipment, state, cause, at, .. } => {
+                let link = LinkView::after(self.links.get(equipment), state, cause, *at);
+                self.links.insert(equipment.clone(), link);
             }
+            BatchEvent::SamplingAgreed { equipment, tags, .. } => {
+                let known = self.sampling.entry(equipment.clone()).or_default();
+                known.extend(tags.iter().map(|one| (one.tag.clone(), one.clone())));
+            }
+            BatchEvent::DeviceEventReported { .. } | BatchEvent::MessagesLeftOut { .. } => {}
             BatchEvent::Signed { signature, .. } => self.signed(signature, meta),
             BatchEvent::SignatureRejected { signature, phase, .. } => {
                 self.set_standing(|known, _| known.id == *signature, &SignatureStatus::Rejected);
@@ -416,7 +424,10 @@ impl Batch {
             | BatchEvent::ConditionMet { .. }
             | BatchEvent::LimitReturned { .. }
             | BatchEvent::LinkChanged { .. }
-            | BatchEvent::ReportReceived { .. } => (true, false),
+            | BatchEvent::ReportReceived { .. }
+            | BatchEvent::SamplingAgreed { .. }
+            | BatchEvent::DeviceEventReported { .. }
+            | BatchEvent::MessagesLeftOut { .. } => (true, false),
             BatchEvent::Issued { .. }
             | BatchEvent::Commented { .. }
             | BatchEvent::AuditTrailReviewed { .. }

@@ -16,7 +16,7 @@ mod evolve;
 mod state;
 mod statement;
 
-pub use command::{BatchCommand, Entered, IssueOrder};
+pub use command::{BatchCommand, DeviceNews, Entered, IssueOrder};
 pub use context::{Calculate, Context, Occupancy, ReadingOf};
 pub use decide::{decide, next_deviation};
 pub use decide_equipment::IDENTITY_ITEM;

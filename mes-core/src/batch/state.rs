@@ -8,7 +8,7 @@ use crate::{
     access::{Signature, SignatureStatus},
     batch::{DeviationCause, DeviationClass, IssuedBatch, ItemValue, Source, StreamSeal, Verdict},
     clock::Timestamp,
-    engine::{LinkState, WriteOutcome},
+    engine::{AgreedSampling, LinkView, WriteOutcome},
     id::{DeviationId, EquipmentId, ItemId, PersonId, PhaseId, SignatureId},
     isa88::State,
     journal::{EntryId, Hash},
@@ -205,7 +205,9 @@ pub struct Batch {
     /// Comments and late entries.
     pub remarks: Vec<Remark>,
     /// Last known state of the links of its equipment.
-    pub links: BTreeMap<EquipmentId, (LinkState, Timestamp)>,
+    pub links: BTreeMap<EquipmentId, LinkView>,
+    /// How its equipment has agreed to sample tags.
+    pub sampling: BTreeMap<EquipmentId, AgreedSampling>,
     /// Reports of closed devices that were entered with it.
     pub reports: BTreeSet<(EquipmentId, Hash)>,
     /// Everybody with a production act in the batch (SOD-03).

@@ -8,9 +8,9 @@ use crate::{
     access::{Reauth, Rejection, Who},
     batch::{BatchCommand, BatchEvent, Context, StreamSeal, decide},
     booking::BookingEvent,
-    engine::{Effect, Engine, LinkReport, WriteRequest, decide::samples_stream},
+    engine::{Effect, Engine, WriteRequest, decide::samples_stream},
     historian::Sample,
-    id::{BatchId, DeviationId, ItemId, TagId},
+    id::{BatchId, DeviationId, EquipmentId, ItemId, TagId},
     isa88::Expression,
     journal::{EntryId, Event, Owner, StreamId, StreamKind},
     plant::{Finding, Proposal},
@@ -44,8 +44,22 @@ impl Engine {
             }
             other => other,
         };
+        let bounded = self.bounded_by(id, command);
+        self.enter_what_was_counted(&bounded);
         let events = self.decided(id, command, who, signer)?;
         Ok(self.enter_batch(id, events, who))
+    }
+
+    /// The equipment whose occupancy a command begins or ends: what was counted of it until then belongs to the time before.
+    fn bounded_by(&self, id: &BatchId, command: &BatchCommand) -> Vec<EquipmentId> {
+        match command {
+            BatchCommand::Issue(order) => order.equipment.values().cloned().collect(),
+            BatchCommand::CompleteExecution | BatchCommand::Dispose { .. } => {
+                let units = self.books.batches.get(id).map(|batch| batch.issued.equipment.values());
+                units.into_iter().flatten().map(|unit| unit.id.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A command of the plant or of a driver. What it is refused is logged: nobody is there to read it.
@@ -92,6 +106,7 @@ impl Engine {
 
     fn enter_batch(&mut self, id: &BatchId, events: Vec<BatchEvent>, who: &Who) -> Vec<EntryId> {
         let mut entries = Vec::new();
+        let mut issued_now = false;
         for event in events {
             let Some(owner) = self.owner_of(id, &event) else { continue };
             let stream = StreamId::new(StreamKind::Batch, id);
@@ -112,10 +127,14 @@ impl Engine {
                     let stream = StreamId::new(StreamKind::Booking, &booking);
                     let event = Event::Booking(BookingEvent::BatchIssued { booking, batch: id.clone() });
                     entries.extend(self.enter(owner, stream, &event, who));
+                    issued_now = true;
                 }
                 _ => {}
             }
             entries.push(entry);
+        }
+        if issued_now {
+            entries.extend(self.sampling_in_force(id));
         }
         entries
     }
@@ -176,20 +195,6 @@ impl Engine {
                 BatchCommand::NoticeHoldExceeded { phase, due, deviation }
             }
         }
-    }
-
-    /// A link report as a command to the batch that has the equipment.
-    pub(super) fn link_command(&self, report: &LinkReport) -> Option<(BatchId, BatchCommand)> {
-        let (id, batch) = self.books.batch_of(&report.equipment)?;
-        let (role, _) = batch.issued.equipment.iter().find(|(_, unit)| unit.id == report.equipment)?;
-        let command = BatchCommand::NoteLink {
-            role: role.clone(),
-            equipment: report.equipment.clone(),
-            state: report.state.clone(),
-            cause: report.cause.clone(),
-            at: report.at,
-        };
-        Some((id.clone(), command))
     }
 
     fn next_deviation(&self, id: &BatchId) -> DeviationId {

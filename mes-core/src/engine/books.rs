@@ -9,7 +9,7 @@ use crate::{
     batch::{Batch, BatchEvent, EventMeta, Lifecycle, Occupancy},
     booking::{Booking, BookingEvent, PlanEvent, PlanInForce, Quote},
     clock::Timestamp,
-    engine::{JudgedCertificate, LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
+    engine::{AgreedSampling, JudgedCertificate, LinkView, MasterRecipe, PendingChange, WriteResult, snapshot::pairs},
     id::{BatchId, BookingId, ChangeId, EquipmentId, ItemId, PersonId, PhaseId, RecipeId, SuiteId, TagId},
     isa88::{Approval, RecipeApprovals, RecipeEvent},
     journal::{Entry, EntryId, Event, JournalEvent, Purpose, SamplesEvent},
@@ -58,6 +58,10 @@ pub struct Books {
     pub batches: Arc<BTreeMap<BatchId, Arc<Batch>>>,
     /// Links.
     pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// How devices have agreed to sample their tags.
+    pub sampling: Arc<BTreeMap<EquipmentId, AgreedSampling>>,
+    /// Certificates of whose end was warned, by thumbprint, with the last threshold that was passed, in days.
+    pub ending: Arc<BTreeMap<String, u32>>,
     /// Decided certificates of devices, by thumbprint.
     #[serde(default)]
     pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
@@ -80,17 +84,8 @@ impl Books {
         match event {
             Event::Journal(event) => self.journal(event, at),
             Event::Facility(event) => self.facility(event),
-            Event::Equipment(EquipmentEvent::LinkChanged { equipment, state, cause, at }) => {
-                let view = LinkView { state: state.clone(), since: *at, cause: cause.clone() };
-                Arc::make_mut(&mut self.links).insert(equipment.clone(), view);
-            }
-            Event::Equipment(EquipmentEvent::CertificateJudged { certificate, accepted, by, text }) => {
-                let (certificate, by, text) = (certificate.clone(), by.clone(), text.clone());
-                let judged = JudgedCertificate { certificate, accepted: *accepted, by, at, text };
-                let known = Arc::make_mut(&mut self.certificates);
-                known.insert(judged.certificate.thumbprint.clone(), judged);
-            }
             Event::Equipment(EquipmentEvent::ReportReceived { report }) => self.file(report, None, entry),
+            Event::Equipment(event) => self.equipment(event, at),
             Event::Person(PersonEvent::LanguageChosen { person, language }) => {
                 Arc::make_mut(&mut self.languages).insert(person.clone(), *language);
             }
@@ -113,6 +108,33 @@ impl Books {
             JournalEvent::Opened { purpose, .. } => self.purpose = Some(*purpose),
             JournalEvent::RateChanged { rate } => self.pace.change(at, *rate),
             JournalEvent::Started { .. } => {}
+        }
+    }
+
+    fn equipment(&mut self, event: &EquipmentEvent, at: Timestamp) {
+        match event {
+            EquipmentEvent::LinkChanged { equipment, state, cause, at } => {
+                let links = Arc::make_mut(&mut self.links);
+                links.insert(equipment.clone(), LinkView::after(links.get(equipment), state, cause, *at));
+            }
+            EquipmentEvent::SamplingAgreed { equipment, tags } => {
+                let known = Arc::make_mut(&mut self.sampling).entry(equipment.clone()).or_default();
+                known.extend(tags.iter().map(|one| (one.tag.clone(), one.clone())));
+            }
+            EquipmentEvent::CertificateJudged { certificate, accepted, by, text } => {
+                let (certificate, by, text) = (certificate.clone(), by.clone(), text.clone());
+                let judged = JudgedCertificate { certificate, accepted: *accepted, by, at, text };
+                let known = Arc::make_mut(&mut self.certificates);
+                known.insert(judged.certificate.thumbprint.clone(), judged);
+            }
+            EquipmentEvent::CertificateEnds { certificate, within_days } => {
+                Arc::make_mut(&mut self.ending).insert(certificate.thumbprint.clone(), *within_days);
+            }
+            EquipmentEvent::ReportReceived { .. }
+            | EquipmentEvent::EventReported { .. }
+            | EquipmentEvent::MessagesLeftOut { .. }
+            | EquipmentEvent::ConnectAsked { .. }
+            | EquipmentEvent::SamplesExported { .. } => {}
         }
     }
 

@@ -3,11 +3,11 @@
 use crate::{
     access::{Action, Actor, AuthMethod, Meaning, Rejection, Resource, Scope, Subject, Who, action_of},
     batch::{Batch, BatchCommand},
-    engine::{Act, Command, Engine, Input, LinkReport, LinkState, Note, WriteOutcome, step::SOFTWARE},
+    engine::{Act, Command, Engine, Input, Note, SamplesExport, WriteOutcome, step::SOFTWARE},
     historian::{FacilitySamples, SealedSamples},
     id::{BatchId, PersonId},
     journal::{EntryId, Event, JournalEvent, Owner, SamplesEvent, StreamId, StreamKind},
-    tenant::{self, EquipmentEvent, FacilityEvent, PersonEvent, Role},
+    tenant::{self, DeviceCertificate, EquipmentEvent, FacilityEvent, PersonEvent, Role},
 };
 
 /// Fastest rate of facility time: at a sampling interval of half a second one interval spans one facility hour.
@@ -29,6 +29,8 @@ impl Engine {
             Input::Act(act) => self.act(*act),
             Input::Readings(_) | Input::Tick => Ok(Vec::new()),
             Input::Link(report) => Ok(self.link(&report)),
+            Input::Sampling(report) => Ok(self.sampling(&report)),
+            Input::Happened(events) => Ok(self.happened(events)),
             Input::Outcome(outcome) => Ok(self.outcome(&outcome)),
             Input::Report(report) => self.report(*report),
             Input::Note(note) => self.note(note),
@@ -94,8 +96,9 @@ impl Engine {
             Command::JudgeCertificate { certificate, accept, text } => {
                 fresh(act.signer.as_ref(), actor)?;
                 let event = tenant::judge_certificate(&facility, certificate, *accept, text, actor)?;
-                Ok(self.enter_judgement(event, &who))
+                Ok(self.enter_equipment(event, &who))
             }
+            Command::ConnectAgain { equipment } => self.connect_again(equipment, &who),
             Command::ChooseLanguage { language } => {
                 let event = PersonEvent::LanguageChosen { person: actor.clone(), language: *language };
                 Ok(self.enter_person(actor, &event, &who))
@@ -140,6 +143,7 @@ impl Engine {
             Command::ProposeChange { .. }
             | Command::AdoptPlan { .. }
             | Command::JudgeCertificate { .. }
+            | Command::ConnectAgain { .. }
             | Command::ChooseLanguage { .. }
             | Command::SetRate { .. } => Resource::facility(),
         })
@@ -166,15 +170,6 @@ impl Engine {
     pub(super) fn enter_facility(&mut self, event: &FacilityEvent, who: &Who) -> Vec<EntryId> {
         let stream = StreamId::new(StreamKind::Facility, "facility");
         self.enter(Owner::Facility, stream, &Event::Facility(event.clone()), who).into_iter().collect()
-    }
-
-    /// On the equipment's stream where it is known whose certificate it is.
-    fn enter_judgement(&mut self, event: EquipmentEvent, who: &Who) -> Vec<EntryId> {
-        let stream = match event.equipment() {
-            Some(equipment) => StreamId::new(StreamKind::Equipment, equipment),
-            None => StreamId::new(StreamKind::Facility, "facility"),
-        };
-        self.enter(Owner::Facility, stream, &Event::Equipment(event), who).into_iter().collect()
     }
 
     fn enter_person(&mut self, person: &PersonId, event: &PersonEvent, who: &Who) -> Vec<EntryId> {
@@ -216,36 +211,6 @@ impl Engine {
             .about("rate"));
         }
         Ok(self.enter_journal(&JournalEvent::RateChanged { rate }, who))
-    }
-
-    fn link(&mut self, report: &LinkReport) -> Vec<EntryId> {
-        let LinkReport { equipment, state, cause, at } = report.clone();
-        if !self.books.facility.equipment.contains_key(&equipment) {
-            tracing::warn!(%equipment, "a link that the facility does not have is not entered");
-            return Vec::new();
-        }
-        if self.books.links.get(&equipment).is_some_and(|known| known.state == state) {
-            return Vec::new();
-        }
-        let who = self.system("driver");
-        let stream = StreamId::new(StreamKind::Equipment, &equipment);
-        let event = EquipmentEvent::LinkChanged { equipment, state, cause, at };
-        let mut entries: Vec<EntryId> =
-            self.enter(Owner::Facility, stream, &Event::Equipment(event), &who).into_iter().collect();
-        if let Some((batch, command)) = self.link_command(report) {
-            entries.extend(self.system_batch("driver", &batch, &command));
-        }
-        entries
-    }
-
-    /// A process that has just started has no link; the record shows the gap.
-    fn links_are_down(&mut self) {
-        let up = self.books.links.iter().filter(|(_, link)| link.state != LinkState::Disconnected);
-        let up: Vec<_> = up.map(|(equipment, _)| equipment.clone()).collect();
-        for equipment in up {
-            let (state, cause) = (LinkState::Disconnected, "the process was started anew".to_owned());
-            self.link(&LinkReport { equipment, state, cause, at: self.now() });
-        }
     }
 
     pub(super) fn outcome(&mut self, outcome: &WriteOutcome) -> Vec<EntryId> {
@@ -308,7 +273,28 @@ impl Engine {
             Note::Sealed(sealed) => self.sealed(sealed),
             Note::FacilitySealed(sealed) => self.facility_sealed(sealed),
             Note::Quoted(quoted) => self.quoted(&quoted),
+            Note::CertificateEnds { certificate, within_days } => Ok(self.certificate_ends(*certificate, within_days)),
+            Note::SamplesExported(export) => self.samples_exported(*export),
         }
+    }
+
+    /// Entered when a threshold is first passed; a nearer one has passed those before it.
+    fn certificate_ends(&mut self, certificate: DeviceCertificate, within_days: u32) -> Vec<EntryId> {
+        if self.books.ending.get(&certificate.thumbprint).is_some_and(|known| *known <= within_days) {
+            return Vec::new();
+        }
+        let event = EquipmentEvent::CertificateEnds { certificate, within_days };
+        self.enter_equipment(event, &self.system("process"))
+    }
+
+    fn samples_exported(&mut self, export: SamplesExport) -> Decision {
+        let SamplesExport { scope, tag, from, until, file } = export;
+        self.in_use(&scope.person)?;
+        if self.books.facility.tag(&tag).is_none() {
+            return Err(Rejection::not_found());
+        }
+        let who = self.who(&scope, &scope.person, None, None);
+        Ok(self.enter_equipment(EquipmentEvent::SamplesExported { tag, from, until, file, by: scope.person }, &who))
     }
 
     fn first_facility(
@@ -410,6 +396,7 @@ fn described(command: &Command) -> (String, String) {
         Command::ApproveRecipe { recipe, version, .. } => format!("{recipe} v{version}"),
         Command::ProposeChange { change, .. } | Command::ApproveChange { change } => change.to_string(),
         Command::JudgeCertificate { certificate, .. } => certificate.thumbprint.clone(),
+        Command::ConnectAgain { equipment } => equipment.to_string(),
         Command::ChooseLanguage { .. } | Command::SetRate { .. } => String::new(),
     };
     (name, object)

@@ -88,7 +88,7 @@ pub enum LinkState {
     Faulted(String),
 }
 
-/// A change of a link's state.
+/// A change of a link's state, or another cause of the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkReport {
     /// Which equipment.
@@ -107,4 +107,6 @@ pub struct LinkReport {
 pub enum Effect {
     /// Write a value to a device.
     Write(WriteRequest),
+    /// Connect to a device anew: a person asked for it. What becomes of it is reported as the state of its link.
+    Connect(EquipmentId),
 }

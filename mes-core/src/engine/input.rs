@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     access::{AuthMethod, Reauth, Scope},
-    batch::BatchCommand,
+    batch::{BatchCommand, ExportedFile},
     booking::{AdoptedPlan, Answer, Asked, BookingCommand},
     clock::Timestamp,
-    engine::{LinkReport, WriteOutcome},
+    engine::{DeviceEvent, LinkReport, SamplingReport, WriteOutcome},
     historian::{FacilitySamples, Sample, SealedSamples},
-    id::{BatchId, BookingId, ChangeId, PersonId, PlanId, RecipeId},
+    id::{BatchId, BookingId, ChangeId, EquipmentId, PersonId, PlanId, RecipeId, TagId},
     isa88::{Approval, RecipeBody},
     journal::{Hash, Purpose},
     quantity::Language,
@@ -23,8 +23,12 @@ pub enum Input {
     Act(Box<Act>),
     /// Readings of one tick, in the order in which they were received.
     Readings(Vec<Sample>),
-    /// A link changed its state.
+    /// A link changed its state, or the cause of it.
     Link(LinkReport),
+    /// A device agreed to how its tags are sampled.
+    Sampling(SamplingReport),
+    /// Events that devices told of in one tick, in the order in which they came.
+    Happened(Vec<DeviceEvent>),
     /// The outcome of an effect.
     Outcome(WriteOutcome),
     /// A closed device wrote a report; its bytes are kept with the entry that follows.
@@ -116,6 +120,11 @@ pub enum Command {
         /// Why.
         text: String,
     },
+    /// Connect to a device anew whose link is down or needs a person.
+    ConnectAgain {
+        /// Which.
+        equipment: EquipmentId,
+    },
     /// Choose a language.
     ChooseLanguage {
         /// Language.
@@ -191,6 +200,30 @@ pub enum Note {
     FacilitySealed(FacilitySamples),
     /// A person asked for a quote, and the scheduler answered.
     Quoted(Box<Quoted>),
+    /// A certificate, ours or one that is trusted, ends within so many days on the wall clock (UA-03: 60, 30, 7).
+    CertificateEnds {
+        /// The certificate.
+        certificate: Box<DeviceCertificate>,
+        /// The threshold that it has passed, in days.
+        within_days: u32,
+    },
+    /// Samples that belong to no batch left the system as a file.
+    SamplesExported(Box<SamplesExport>),
+}
+
+/// Samples that left the system.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SamplesExport {
+    /// Who took them.
+    pub scope: Scope,
+    /// Of which tag.
+    pub tag: TagId,
+    /// Received from (inclusive).
+    pub from: Timestamp,
+    /// Until (exclusive).
+    pub until: Timestamp,
+    /// The file.
+    pub file: ExportedFile,
 }
 
 /// A quote that a person asked for.

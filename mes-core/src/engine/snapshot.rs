@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The form of a snapshot; raised whenever the recorded state takes another form.
-const SNAPSHOT_FORM: &str = "catapult-snapshot-3";
+const SNAPSHOT_FORM: &str = "catapult-snapshot-4";
 
 #[derive(Serialize)]
 struct Written<'a> {

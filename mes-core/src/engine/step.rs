@@ -10,7 +10,9 @@ use serde_json::Value;
 use crate::{
     access::{Actor, AuthMethod, Policies, Rejection, Who},
     clock::Timestamp,
-    engine::{Books, Effect, Input, LinkView, Reading, View, WriteOutcome, WriteResult, refusal::Refusals},
+    engine::{
+        Books, Effect, Input, LinkView, Reading, View, WriteOutcome, WriteResult, heard::Heard, refusal::Refusals,
+    },
     id::BatchId,
     journal::{
         Draft, Entry, EntryId, Event, EventError, Numbered, Owner, PartName, Purpose, Salts, SequenceError, Sequencer,
@@ -61,6 +63,7 @@ pub struct Engine {
     pub(super) books: Books,
     pub(super) plant: Plant,
     pub(super) refusals: Refusals,
+    pub(super) heard: Heard,
     sequencer: Sequencer,
     salts: Salts,
     now: Timestamp,
@@ -86,6 +89,7 @@ impl Engine {
             books,
             plant,
             refusals: Refusals::default(),
+            heard: Heard::default(),
             sequencer,
             salts,
             entries: Vec::new(),
@@ -152,6 +156,7 @@ impl Engine {
             }
         }
         self.enter_counted_refusals();
+        self.enter_what_was_counted(&[]);
     }
 
     /// Enters an event: numbered, evolved, and part of this step's group.
@@ -285,6 +290,8 @@ impl Engine {
             batches: Arc::clone(&self.books.batches),
             readings: Arc::new(readings),
             links: Arc::new(links),
+            sampling: Arc::clone(&self.books.sampling),
+            ending: Arc::clone(&self.books.ending),
             certificates: Arc::clone(&self.books.certificates),
             reports: Arc::clone(&self.books.reports),
             languages: Arc::clone(&self.books.languages),

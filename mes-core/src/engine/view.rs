@@ -2,7 +2,7 @@
 //!
 //! A view never runs ahead of the record. History beyond it comes from the store.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, mem::discriminant, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::{
     batch::Batch,
     booking::{Booking, PlanInForce, Quote},
     clock::Timestamp,
-    engine::LinkState,
+    engine::{AgreedSampling, LinkState},
     historian::Sample,
     id::{BatchId, BookingId, ChangeId, EquipmentId, PersonId, RecipeId, SuiteId, TagId, TenantId},
     isa88::{RecipeApprovals, RecipeBody},
@@ -60,10 +60,18 @@ pub struct Reading {
 pub struct LinkView {
     /// State.
     pub state: LinkState,
-    /// Since when.
+    /// Since when it stands so, whatever causes followed on each other.
     pub since: Timestamp,
-    /// What brought it about.
+    /// What brought it about; the newest cause.
     pub cause: String,
+}
+
+impl LinkView {
+    /// How a link stands after a report, with how it stood before.
+    pub(crate) fn after(known: Option<&Self>, state: &LinkState, cause: &str, at: Timestamp) -> Self {
+        let same = known.filter(|known| discriminant(&known.state) == discriminant(state));
+        Self { state: state.clone(), since: same.map_or(at, |known| known.since), cause: cause.to_owned() }
+    }
 }
 
 /// What a person decided on the certificate of a device.
@@ -108,6 +116,10 @@ pub struct View {
     pub readings: Arc<BTreeMap<TagId, Reading>>,
     /// Links.
     pub links: Arc<BTreeMap<EquipmentId, LinkView>>,
+    /// How devices have agreed to sample their tags.
+    pub sampling: Arc<BTreeMap<EquipmentId, AgreedSampling>>,
+    /// Certificates of whose end was warned, with the last threshold passed, in days; the facility's own staff see them.
+    pub ending: Arc<BTreeMap<String, u32>>,
     /// Decided certificates of devices, by thumbprint; the facility's own staff see them.
     pub certificates: Arc<BTreeMap<String, JudgedCertificate>>,
     /// Reports of closed devices, by device, in the order of their entries.
@@ -224,6 +236,14 @@ impl View {
             plan: None,
             certificates: Arc::default(),
             reports: Arc::new(self.reports_with(|batch| batches.contains_key(batch))),
+            ending: Arc::default(),
+            sampling: Arc::new(
+                self.sampling
+                    .iter()
+                    .filter(|(id, _)| equipment.contains(id))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            ),
             bookings: Arc::new(
                 self.bookings.iter().filter(|(_, b)| mine(&b.tenant)).map(|(k, v)| (k.clone(), v.clone())).collect(),
             ),

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{
     access::Rejection,
-    id::PersonId,
+    engine::LinkState,
+    id::{EquipmentId, PersonId},
     tenant::{
         DeviceCertificate, DeviceTemplate, Equipment, EquipmentEvent, Facility, LinkSettings, Tag, UserToken,
         decide::{missing, wrong},
@@ -202,6 +203,36 @@ pub fn judge_certificate(
         by: by.clone(),
         text: Some(text.to_owned()),
     })
+}
+
+/// Asks that a device be connected anew. It changes neither whom the facility trusts nor how a device is spoken to: the driver only
+/// tries again what its record says. While a link is up, it would make a gap in the data of whoever uses the device.
+///
+/// # Errors
+/// Equipment that is not there, or whose link is up.
+pub fn connect_again(
+    facility: &Facility,
+    equipment: &EquipmentId,
+    link: Option<&LinkState>,
+    by: Option<&PersonId>,
+) -> Result<EquipmentEvent, Rejection> {
+    let (by, unit) = by.zip(facility.equipment.get(equipment)).ok_or_else(Rejection::not_found)?;
+    let template = facility.device_template(&unit.link.template, unit.link.template_version);
+    if template.is_some_and(|known| known.protocol == "file") {
+        return Err(Rejection::new(
+            "link-closed",
+            "この機器には接続しません。報告書のフォルダーを監視しています。",
+            "Nothing connects to this device: the folder of its reports is watched.",
+        ));
+    }
+    if matches!(link, Some(LinkState::Online | LinkState::Degraded(_))) {
+        return Err(Rejection::new(
+            "link-up",
+            "この機器とは通信できています。つなぎ直すと値が途切れるため、通信断または要対応のときだけ行えます。",
+            "The link of this device is up. To connect anew would interrupt its values; it can be done while the link is down.",
+        ));
+    }
+    Ok(EquipmentEvent::ConnectAsked { equipment: equipment.clone(), by: by.clone() })
 }
 
 #[cfg(test)]

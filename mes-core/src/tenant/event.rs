@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    batch::ExportedFile,
     clock::Timestamp,
-    engine::LinkState,
-    id::{ChangeId, EquipmentId, PersonId},
+    engine::{DeviceEvent, LeftOut, LinkState, TagSampling},
+    id::{ChangeId, EquipmentId, PersonId, TagId},
     quantity::Language,
     tenant::{DeviceReport, ItemChange},
 };
@@ -98,7 +99,7 @@ pub enum PersonEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum EquipmentEvent {
-    /// Its link changed state.
+    /// Its link changed state, or the cause of it.
     #[serde(rename = "equipment.link_changed")]
     LinkChanged {
         /// Equipment.
@@ -128,15 +129,76 @@ pub enum EquipmentEvent {
         /// The report.
         report: Box<DeviceReport>,
     },
+    /// The device agreed to how tags are sampled, otherwise than is on record.
+    #[serde(rename = "equipment.sampling_agreed")]
+    SamplingAgreed {
+        /// Equipment.
+        equipment: EquipmentId,
+        /// The tags that this concerns.
+        tags: Vec<TagSampling>,
+    },
+    /// The device told of something that happened.
+    #[serde(rename = "equipment.event_reported")]
+    EventReported {
+        /// What; of equal ones, the newest.
+        happened: DeviceEvent,
+        /// 0 when it is told; otherwise how many more equal ones came within a minute.
+        again: u32,
+    },
+    /// Messages of the device were too many to be entered.
+    #[serde(rename = "equipment.messages_left_out")]
+    MessagesLeftOut {
+        /// Equipment.
+        equipment: EquipmentId,
+        /// Of which kind, and how many.
+        left_out: LeftOut,
+    },
+    /// A person asked that it be connected anew.
+    #[serde(rename = "equipment.connect_asked")]
+    ConnectAsked {
+        /// Equipment.
+        equipment: EquipmentId,
+        /// Who.
+        by: PersonId,
+    },
+    /// A certificate, ours or a trusted one, ends within so many days on the wall clock (UA-03).
+    #[serde(rename = "equipment.certificate_ends")]
+    CertificateEnds {
+        /// The certificate.
+        certificate: DeviceCertificate,
+        /// The threshold that was passed, in days.
+        within_days: u32,
+    },
+    /// Samples that belong to no batch left the system as a file.
+    #[serde(rename = "equipment.samples_exported")]
+    SamplesExported {
+        /// Tag.
+        tag: TagId,
+        /// Received from (inclusive).
+        from: Timestamp,
+        /// Until (exclusive).
+        until: Timestamp,
+        /// The file.
+        file: ExportedFile,
+        /// Who took it.
+        by: PersonId,
+    },
 }
 
 impl EquipmentEvent {
-    /// The equipment it happened to, where that is known.
+    /// The equipment it is about, where that is known.
     pub fn equipment(&self) -> Option<&EquipmentId> {
         match self {
-            Self::LinkChanged { equipment, .. } => Some(equipment),
-            Self::CertificateJudged { certificate, .. } => certificate.equipment.as_ref(),
+            Self::LinkChanged { equipment, .. }
+            | Self::SamplingAgreed { equipment, .. }
+            | Self::MessagesLeftOut { equipment, .. }
+            | Self::ConnectAsked { equipment, .. } => Some(equipment),
+            Self::EventReported { happened, .. } => Some(&happened.equipment),
             Self::ReportReceived { report } => Some(&report.equipment),
+            Self::SamplesExported { tag, .. } => Some(&tag.equipment),
+            Self::CertificateJudged { certificate, .. } | Self::CertificateEnds { certificate, .. } => {
+                certificate.equipment.as_ref()
+            }
         }
     }
 }

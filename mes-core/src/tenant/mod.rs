@@ -9,7 +9,7 @@ mod loader;
 mod plan;
 mod report;
 
-pub use decide_device::judge_certificate;
+pub use decide_device::{connect_again, judge_certificate};
 pub use device::{
     DeviceTemplate, LinkSecurity, LinkSettings, SecurityMode, SecurityPolicy, TEMPLATE_BYTES_MAX, TemplateMark,
     TemplateReadError, TemplateTag, UserToken,

@@ -184,5 +184,5 @@ fn a_link_is_noted_when_it_changes_and_only_for_the_batchs_own_equipment() {
     assert_eq!(bench.plant(&note("BR-01", LinkState::Disconnected)).unwrap_err().rule, "no-change");
     assert_eq!(bench.plant(&note("BR-02", LinkState::Online)).unwrap_err().rule, "no-change");
     bench.plant(&note("BR-01", LinkState::Online)).unwrap();
-    assert_eq!(bench.batch().links[&id("BR-01")].0, LinkState::Online);
+    assert_eq!(bench.batch().links[&id("BR-01")].state, LinkState::Online);
 }

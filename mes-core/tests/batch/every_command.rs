@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use mes_core::{
     access::{Meaning, Subject},
-    batch::{BatchCommand, DeviationClass, Entered, ExportedFile},
+    batch::{BatchCommand, DeviationClass, DeviceNews, Entered, ExportedFile},
     clock::Timestamp,
-    engine::{LinkState, WriteResult},
+    engine::{LinkState, TagSampling, WriteResult},
     journal::Hash,
     tenant::DeviceReport,
 };
@@ -45,10 +45,11 @@ fn name(command: &BatchCommand) -> &'static str {
         BatchCommand::NoticeHoldExceeded { .. } => "notice_hold_exceeded",
         BatchCommand::NoteLink { .. } => "note_link",
         BatchCommand::TakeReport { .. } => "take_report",
+        BatchCommand::NoteDevice { .. } => "note_device",
     }
 }
 
-const COMMANDS: usize = 26;
+const COMMANDS: usize = 27;
 
 /// A bench, the person (none: the plant) and the command.
 type Case = (Bench, Option<&'static str>, BatchCommand);
@@ -129,6 +130,9 @@ fn plant() -> Vec<Case> {
         cause: "connected".into(),
         at: Timestamp::from_ms(0),
     };
+    let tags = vec![TagSampling { tag: id("ph"), asked_us: 500_000, effective_us: Some(1_000_000), refused: None }];
+    let told =
+        BatchCommand::NoteDevice { role: id("reactor"), equipment: id("BR-01"), news: DeviceNews::Sampling { tags } };
     let due = Timestamp::from_ms(1);
     let exceeded = BatchCommand::NoticeHoldExceeded { phase: id("P060"), due, deviation: id("DEV-H") };
     vec![
@@ -140,6 +144,7 @@ fn plant() -> Vec<Case> {
         (Bench::at("P060"), None, exceeded),
         (Bench::issued(), None, link),
         (Bench::issued(), None, BatchCommand::TakeReport { role: id("reactor"), report: Box::new(report()) }),
+        (Bench::issued(), None, told),
     ]
 }
 

@@ -347,9 +347,13 @@ impl Bench {
         }
     }
 
-    /// The driver answers the newest effect.
+    /// The driver answers the newest write.
     pub(crate) fn answer(&mut self, result: WriteResult) -> Decision {
-        let Some(Effect::Write(request)) = self.effects.last().cloned() else { panic!("no effect") };
+        let write = |effect: &Effect| match effect {
+            Effect::Write(request) => Some(request.clone()),
+            Effect::Connect(_) => None,
+        };
+        let Some(request) = self.effects.iter().rev().find_map(write) else { panic!("no effect") };
         let outcome = WriteOutcome {
             effect: request.effect,
             tag: request.tag,

@@ -8,6 +8,8 @@ mod booking_steps;
 #[cfg(test)]
 mod bookings;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod facility;
 #[cfg(test)]
 mod one_batch;

@@ -2,7 +2,9 @@
 
 use mes_core::{
     batch::{BatchCommand, Entered},
-    engine::{Command, Input, LinkReport, LinkState, Note, WriteResult},
+    engine::{
+        Command, DeviceEvent, Effect, Input, LinkReport, LinkState, Note, SamplingReport, TagSampling, WriteResult,
+    },
     historian::{Cause, Quality},
     journal::Numbered,
     quantity::Language,
@@ -38,14 +40,14 @@ fn happen(bench: &mut Bench, (kind, choice, n, s): Draw) {
         }
         13 => bench.input(Input::Tick),
         14 => bench.batch("sato", BatchCommand::ApplySetPoints { phase: id("P030") }),
-        15 if !bench.effects.is_empty() => bench.answer(match n % 4 {
+        15 if bench.effects.iter().any(|effect| matches!(effect, Effect::Write(_))) => bench.answer(match n % 4 {
             0 => WriteResult::Refused { code: "BadOutOfRange".into() },
             1 => WriteResult::Unknown { reason: "?".into() },
             _ => WriteResult::Confirmed,
         }),
         16 => {
             let state = if n % 2 == 0 { LinkState::Online } else { LinkState::Disconnected };
-            let report = LinkReport { equipment: id("BR-01"), state, cause: "c".into(), at: bench.now };
+            let report = LinkReport { equipment: id("BR-01"), state, cause: format!("cause {}", n % 5), at: bench.now };
             bench.input(Input::Link(report))
         }
         17 => bench.batch(person, BatchCommand::Hold { reason: "r".into() }),
@@ -61,11 +63,38 @@ fn happen(bench: &mut Bench, (kind, choice, n, s): Draw) {
         24 => bench.accept(&format!("BK-{choice}")),
         25 => bench.act("bessho", issue(&format!("B-{choice}"), &format!("BK-{choice}"), "MBR-B", "SU-2", "BR-02")),
         26 => bench.input(Input::Note(Note::Started { wall_time: bench.now })),
+        27 | 28 => {
+            let input = told(bench, kind, choice, n);
+            bench.input(input)
+        }
+        29 => bench.act(person, Command::ConnectAgain { equipment: id("BR-01") }),
         _ => {
             bench.seal();
             Ok(Vec::new())
         }
     };
+}
+
+/// What a device tells beside its readings.
+fn told(bench: &Bench, kind: u8, choice: usize, n: i32) -> Input {
+    if kind == 27 {
+        let tags = vec![TagSampling {
+            tag: id(["ph", "glucose"][choice % 2]),
+            asked_us: 500_000,
+            effective_us: (n % 3 == 0).then(|| u64::from(n.unsigned_abs())),
+            refused: None,
+        }];
+        return Input::Sampling(SamplingReport { equipment: id("BR-01"), tags });
+    }
+    let event = |choice: usize| DeviceEvent {
+        equipment: id(["BR-01", "BR-02", "BR-99"][choice % 3]),
+        source: "Pump".into(),
+        message: format!("m{}", n % 3),
+        severity: u16::try_from(n.unsigned_abs() % 1000).unwrap(),
+        source_time: None,
+        receive_time: bench.now,
+    };
+    Input::Happened((0..choice * 4).map(event).collect())
 }
 
 fn bytes(log: &[Numbered]) -> Vec<&[u8]> {
@@ -78,7 +107,7 @@ proptest! {
     #[test]
     fn the_recorded_state_of_any_history_is_what_its_entries_replay_to(
         expanding in any::<bool>(),
-        draws in proptest::collection::vec((0u8..28, 0usize..24, any::<i32>(), 0u16..40), 1..80),
+        draws in proptest::collection::vec((0u8..31, 0usize..24, any::<i32>(), 0u16..40), 1..80),
     ) {
         let mut bench = if expanding { Bench::expanding() } else { Bench::with_batch() };
         draws.iter().for_each(|draw| happen(&mut bench, *draw));
@@ -90,7 +119,7 @@ proptest! {
 
     #[test]
     fn the_same_inputs_and_the_same_seed_make_the_same_bytes(
-        draws in proptest::collection::vec((0u8..28, 0usize..24, any::<i32>(), 0u16..40), 1..40),
+        draws in proptest::collection::vec((0u8..31, 0usize..24, any::<i32>(), 0u16..40), 1..40),
     ) {
         let run = || {
             let mut bench = Bench::expanding();

@@ -69,7 +69,7 @@ fn links_are_down_after_a_start_and_the_record_of_the_batch_says_so() {
     bench.input(Input::Link(online)).unwrap();
     bench.restart(60);
     let batch = &bench.engine.books().batches[&id::<BatchId>("B-1")];
-    assert_eq!(batch.links[&id("BR-01")].0, LinkState::Disconnected);
+    assert_eq!(batch.links[&id("BR-01")].state, LinkState::Disconnected);
     assert_eq!(bench.engine.books().links[&id("BR-01")].state, LinkState::Disconnected);
     let readings = bench.engine.view(bench.now).readings;
     assert!(readings.values().all(|reading| reading.sample.quality == Quality::bad(Cause::NotYetRead)));

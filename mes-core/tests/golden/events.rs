@@ -107,6 +107,42 @@ fn window() -> Value {
 
 /// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let tags = json!([
+        {"tag": "temperature", "asked_us": 500_000, "effective_us": 1_000_000},
+        {"tag": "ph", "asked_us": 100_500, "refused": "BadFilterNotAllowed"}
+    ]);
+    let happened = json!({
+        "equipment": "INC-01", "source": "Door", "message": "扉 open", "severity": 700, "source_time": at(3),
+        "receive_time": at(4)
+    });
+    let left_out = json!({"kind": "alarms", "count": 12, "since": at(2)});
+    let certificate = json!({
+        "thumbprint": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "subject": "CN=PROBE", "issuer": "CN=Maker CA",
+        "valid_from": at(0), "valid_until": at(59), "equipment": "INC-01"
+    });
+    let unit = |value| ("equipment:INC-01", value);
+    let batch = |value| ("batch:MSC-2607-01", value);
+    vec![
+        unit(json!({"type": "equipment.sampling_agreed", "equipment": "INC-01", "tags": tags})),
+        unit(json!({"type": "equipment.event_reported", "happened": happened, "again": 0})),
+        unit(json!({"type": "equipment.messages_left_out", "equipment": "INC-01", "left_out": left_out})),
+        unit(json!({"type": "equipment.connect_asked", "equipment": "INC-01", "by": "sato"})),
+        unit(json!({"type": "equipment.certificate_ends", "certificate": certificate, "within_days": 30})),
+        unit(json!({
+            "type": "equipment.samples_exported", "tag": "INC-01/temperature", "from": at(0), "until": at(59),
+            "file": {"name": "INC-01-temperature.csv", "sha256": ZERO}, "by": "sato"
+        })),
+        batch(json!({"type": "batch.sampling_agreed", "role": "incubator", "equipment": "INC-01", "tags": tags})),
+        batch(json!({"type": "batch.device_event_reported", "role": "incubator", "happened": happened, "again": 7})),
+        batch(json!({
+            "type": "batch.messages_left_out", "role": "incubator", "equipment": "INC-01",
+            "left_out": {"kind": "link_causes", "count": 3, "since": at(2)}
+        })),
+    ]
+}
+
+/// The same for the fifth golden journal.
+pub(crate) fn fifth() -> Vec<(&'static str, Value)> {
     let report = json!({
         "equipment": "CP-01", "name": "記録 17.csv", "sha256": ZERO, "bytes": 4096, "written": at(3),
         "template": "cell-processor-report", "template_version": 1, "lot": "LOT-1",

@@ -1,12 +1,18 @@
 //! Devices: every link of the facility – how it stands since when and why, how the device is spoken to, what was counted on the
-//! link – and its tags, live. It belongs to no tenant.
+//! link – and its tags, live, with how often they are sampled. A link that is down may be connected anew from here. It belongs to no
+//! tenant.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
 use mes_core::{
+    access::{Action, Rejection},
     clock::Timestamp,
-    engine::{LinkState, View, cause_words},
-    id::TagId,
+    engine::{Act, Command, LinkState, TagSampling, View, cause_words},
+    id::{EquipmentId, TagId, TagName},
     tenant::{Equipment, LinkSettings, UserToken},
 };
 
@@ -15,7 +21,8 @@ use crate::{
     file_drop::is_closed,
     web::{
         AppState,
-        error::WebError,
+        error::{WebError, status_of},
+        form::At,
         frame::{Frame, page},
         live::Fragment,
         locale::Words,
@@ -37,6 +44,9 @@ struct TagLine {
     value: LiveValue,
     name: String,
     limits: String,
+    /// How often the device samples it, as it has agreed.
+    sampling: String,
+    sampled_as_asked: bool,
     writable: bool,
 }
 
@@ -49,6 +59,9 @@ struct DeviceLine {
     online: bool,
     since: String,
     cause: String,
+    /// The link is down, and the person may have it connected anew.
+    may_connect: bool,
+    refusal: Option<String>,
     facts: Vec<(String, String)>,
     figures: Vec<(String, String)>,
     tags: Vec<TagLine>,
@@ -86,18 +99,48 @@ struct DevicesPage {
 
 /// The page.
 pub(crate) async fn show(State(state): State<AppState>, session: Session) -> Result<Response, WebError> {
+    devices_page(&state, &session, None)
+}
+
+fn devices_page(
+    state: &AppState,
+    session: &Session,
+    refused: Option<(&EquipmentId, &Rejection)>,
+) -> Result<Response, WebError> {
     let w = session.words();
-    let view = session.view(&state);
-    let frame = Frame::of(&state, &session, &view, w.t("nav-devices")).live("/live/devices".to_owned());
-    let (expiries, devices) = (expiries(&state, w), lines(&state, &view, w));
-    page(StatusCode::OK, &DevicesPage { w, frame, expiries, devices })
+    let view = session.view(state);
+    let frame = Frame::of(state, session, &view, w.t("nav-devices")).live("/live/devices".to_owned());
+    let (expiries, mut devices) = (expiries(state, w), lines(state, session, &view));
+    if let Some((equipment, rejection)) = refused
+        && let Some(device) = devices.iter_mut().find(|device| device.id == equipment.as_str())
+    {
+        device.refusal = Some(format!("{} ({})", w.b(&rejection.said), rejection.rule));
+    }
+    let status = refused.map_or(StatusCode::OK, |(_, rejection)| status_of(rejection));
+    page(status, &DevicesPage { w, frame, expiries, devices })
+}
+
+/// Has a device connected anew.
+pub(crate) async fn connect(
+    State(state): State<AppState>,
+    session: Session,
+    At(equipment): At<EquipmentId>,
+) -> Result<Response, WebError> {
+    if !session.view(&state).facility.equipment.contains_key(&equipment) {
+        return Err(WebError::NotFound);
+    }
+    let command = Command::ConnectAgain { equipment: equipment.clone() };
+    match state.desk.act(Act { scope: session.scope.clone(), signer: None, command }).await {
+        Ok(_) => Ok(Redirect::to(&format!("/devices#{equipment}")).into_response()),
+        Err(rejection) => devices_page(&state, &session, Some((&equipment, &rejection))),
+    }
 }
 
 /// The parts of the page that change.
 pub(crate) fn fragments(state: &AppState, session: &Session) -> Result<Vec<Fragment>, WebError> {
     let w = session.words();
     let mut fragments = Vec::new();
-    for device in &lines(state, &session.view(state), w) {
+    for device in &lines(state, session, &session.view(state)) {
         let part = |name: &str| format!("[data-{name}=\"{}\"]", device.id);
         fragments.push(Fragment::new(part("link"), "innerHTML", LinkNow { w, device }.render()?));
         fragments.push(Fragment::new(part("figures"), "innerHTML", FiguresNow { device }.render()?));
@@ -109,14 +152,21 @@ pub(crate) fn fragments(state: &AppState, session: &Session) -> Result<Vec<Fragm
     Ok(fragments)
 }
 
-fn lines(state: &AppState, view: &View, w: Words) -> Vec<DeviceLine> {
-    let figures = state.desk.figures();
-    let now = state.desk.now();
-    view.facility.equipment.values().map(|unit| line(unit, view, figures.get(&unit.id), now, w)).collect()
+fn lines(state: &AppState, session: &Session, view: &View) -> Vec<DeviceLine> {
+    let w = session.words();
+    let (figures, now) = (state.desk.figures(), state.desk.now());
+    let may_connect = state.desk.may(&session.scope, Action::ConnectAgain, None);
+    let line = |unit: &Equipment| {
+        let mut line = line(unit, view, figures.get(&unit.id), now, w);
+        line.may_connect &= may_connect;
+        line
+    };
+    view.facility.equipment.values().map(line).collect()
 }
 
 fn line(unit: &Equipment, view: &View, figures: Option<&Figures>, now: Timestamp, w: Words) -> DeviceLine {
     let link = view.links.get(&unit.id);
+    let agreed = |tag: &TagName| view.sampling.get(&unit.id).and_then(|known| known.get(tag));
     let closed = is_closed(&view.facility, &unit.link);
     let live_tags = if closed { &[] } else { unit.tags.as_slice() };
     let filed = view.reports.get(&unit.id).map(Vec::as_slice).unwrap_or_default();
@@ -136,6 +186,8 @@ fn line(unit: &Equipment, view: &View, figures: Option<&Figures>, now: Timestamp
             ("range", &tag.limits.range.shown()),
             ("seconds", &tag.limits.stale_after_s.to_string()),
         ),
+        sampling: agreed(&tag.name).map_or_else(|| w.t("device-sampling-polled"), |one| w.b(&one.said()).to_owned()),
+        sampled_as_asked: agreed(&tag.name).is_none_or(TagSampling::is_as_asked),
         writable: tag.writable,
     });
     DeviceLine {
@@ -144,6 +196,9 @@ fn line(unit: &Equipment, view: &View, figures: Option<&Figures>, now: Timestamp
         place: format!("{} · {}", unit.suite, w.t(term::equipment(unit.class))),
         state: w.t(link.map_or("link-unknown", |link| term::link(&link.state))),
         online: link.is_some_and(|link| link.state == LinkState::Online),
+        may_connect: !closed
+            && !link.is_some_and(|link| matches!(link.state, LinkState::Online | LinkState::Degraded(_))),
+        refusal: None,
         since: link.map(|link| link.since.shown()).unwrap_or_default(),
         cause: link.map(|link| w.b(&cause_words(&link.cause)).to_owned()).unwrap_or_default(),
         facts: facts(&unit.link, w),

@@ -225,7 +225,10 @@ fn group(event_type: &str) -> &'static str {
         | "batch.condition_met"
         | "batch.limit_returned"
         | "batch.link_changed"
-        | "batch.report_received" => "equipment",
+        | "batch.report_received"
+        | "batch.sampling_agreed"
+        | "batch.device_event_reported"
+        | "batch.messages_left_out" => "equipment",
         _ => "steps",
     }
 }

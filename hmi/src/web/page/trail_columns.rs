@@ -3,7 +3,7 @@
 
 use mes_core::{
     batch::{Batch, BatchEvent, ItemValue},
-    engine::cause_words,
+    engine::{TagSampling, cause_words},
     id::{ItemId, PhaseId},
     isa88::TagRef,
 };
@@ -81,7 +81,10 @@ pub(crate) fn columns(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
         | BatchEvent::ConditionMet { .. }
         | BatchEvent::LimitReturned { .. }
         | BatchEvent::LinkChanged { .. }
-        | BatchEvent::ReportReceived { .. } => of_equipment(event, batch, w),
+        | BatchEvent::ReportReceived { .. }
+        | BatchEvent::SamplingAgreed { .. }
+        | BatchEvent::DeviceEventReported { .. }
+        | BatchEvent::MessagesLeftOut { .. } => of_equipment(event, batch, w),
         BatchEvent::Signed { .. }
         | BatchEvent::SignatureRejected { .. }
         | BatchEvent::DeviationOpened { .. }
@@ -132,6 +135,15 @@ fn of_equipment(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
             crate::web::page::reports::values(report).join(" · "),
             report.problems.iter().map(|problem| w.b(problem).to_owned()).collect::<Vec<_>>().join(" · "),
         ),
+        BatchEvent::SamplingAgreed { equipment, tags, .. } => {
+            just(equipment.to_string(), w.b(&TagSampling::list(tags)).to_owned(), String::new())
+        }
+        BatchEvent::DeviceEventReported { happened, again, .. } => {
+            just(happened.equipment.to_string(), w.b(&happened.said(*again)).to_owned(), String::new())
+        }
+        BatchEvent::MessagesLeftOut { equipment, left_out, .. } => {
+            just(equipment.to_string(), w.b(&left_out.said()).to_owned(), String::new())
+        }
         _ => Columns::default(),
     }
 }
