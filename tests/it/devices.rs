@@ -203,7 +203,12 @@ equipment:
 async fn counter(facility: &Facility, place: &Place) -> SimHandle {
     let (clock, pki) = (facility.app.clock.clone(), place.join("maker"));
     let device = SimDevice::new("PC-09", DeviceKind::ParticleCounter, 9).start(&clock, &pki).await.unwrap();
-    let yaml = format!(
+    in_force(facility, counter_file(device.address(), 3_600)).await;
+    device
+}
+
+fn counter_file(address: &str, stale_after_s: u32) -> String {
+    format!(
         r#"
 device_templates:
   - import: particle-counter
@@ -213,14 +218,11 @@ equipment:
     class: incubator
     suite: SU-1
     calibrated_until: 2035-03-31T15:00:00.000Z
-    link: {{ template: particle-counter, address: "{}" }}
+    link: {{ template: particle-counter, address: "{address}" }}
     tags:
-      - {{ name: particles_0_5, title: {{ ja: "粒子 0.5 µm", en: "Particles 0.5 µm" }}, unit: "1", decimals: 0, limits: {{ range: {{ low: "0" }}, stale_after_s: 3600 }} }}
-"#,
-        device.address()
-    );
-    in_force(facility, yaml).await;
-    device
+      - {{ name: particles_0_5, title: {{ ja: "粒子 0.5 µm", en: "Particles 0.5 µm" }}, unit: "1", decimals: 0, limits: {{ range: {{ low: "0" }}, stale_after_s: {stale_after_s} }} }}
+"#
+    )
 }
 
 /// The times of its records that are kept, in the order in which they came.
@@ -250,12 +252,15 @@ async fn kept(facility: &Facility, count: usize) -> Vec<Timestamp> {
 }
 
 #[test]
-fn di_04_a_restart_fetches_no_record_twice_that_was_kept_and_none_too_few() {
+fn di_04_neither_a_new_link_nor_a_restart_fetches_a_record_twice_that_was_kept_or_one_too_few() {
     story(async |place| {
         let facility = Facility::start(place).await;
         let device = counter(&facility, place).await;
         facility.rate(60).await;
-        let before = kept(&facility, 5).await;
+        let first = kept(&facility, 3).await.len();
+        // Its record changes: the link is started anew.
+        in_force(&facility, counter_file(device.address(), 1_800)).await;
+        let before = kept(&facility, first + 3).await;
         let (config, plant) = facility.stop().await;
         let facility = Facility::again(config, plant).await;
         let after = kept(&facility, before.len() + 3).await;

@@ -1,9 +1,10 @@
 //! What a device tells beside its readings, over the real protocol: how it samples, its alarms, and that a person had it connected.
 
-use equipment_drivers::Fault;
+use equipment_drivers::{Fault, TrustList};
+use hmi::device_trust::untold;
 use mes_core::{
     batch::BatchEvent,
-    engine::{Command, LinkState, View},
+    engine::{Command, Input, LinkState, Note, View},
     id::{BatchId, EquipmentId},
     journal::{Event, StreamId, StreamKind},
     tenant::EquipmentEvent,
@@ -97,6 +98,34 @@ fn di_09_a_link_that_needs_a_person_comes_back_when_one_asks_and_the_entry_names
             _ => None,
         })
         .await;
+        facility.stop().await;
+    });
+}
+
+#[test]
+fn ua_03_the_end_of_our_own_certificate_is_entered_when_it_passes_a_threshold_and_not_again() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        let pki = facility.app.config.pki();
+        let own = TrustList::open(&pki).unwrap().own().unwrap();
+        let passed = |days_left: i64| {
+            let now = own.valid_to.plus_s(-days_left * 86_400);
+            let notes = untold(&pki, &facility.view(), now).unwrap();
+            let ours = |note: &Note| matches!(note, Note::CertificateEnds { certificate, .. } if certificate.thumbprint == own.thumbprint);
+            notes.into_iter().find(ours)
+        };
+        assert_eq!(passed(61), None);
+        for (days_left, threshold) in [(60, 60), (20, 30), (-1, 7)] {
+            let note = passed(days_left).unwrap();
+            assert!(
+                matches!(&note, Note::CertificateEnds { within_days, .. } if *within_days == threshold),
+                "{note:?}"
+            );
+            facility.app.writer.decide(Input::Note(note)).await.unwrap().unwrap();
+            let known = |view: &View| view.ending.get(&own.thumbprint) == Some(&threshold);
+            facility.until_true("the threshold on record", known).await;
+            assert_eq!(passed(days_left), None, "once for each threshold");
+        }
         facility.stop().await;
     });
 }
