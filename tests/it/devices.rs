@@ -9,7 +9,7 @@ use hmi::{
     device_secrets::DeviceSecrets,
 };
 use mes_core::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     engine::{Command, LinkState, LinkView},
     historian::Grade,
     id::{ChangeId, EquipmentId, TagId},
@@ -199,10 +199,10 @@ equipment:
     });
 }
 
-/// A particle counter joins: it measures for a minute, again and again, and keeps a record of each.
-async fn counter(facility: &Facility, place: &Place) -> SimHandle {
-    let (clock, pki) = (facility.app.clock.clone(), place.join("maker"));
-    let device = SimDevice::new("PC-09", DeviceKind::ParticleCounter, 9).start(&clock, &pki).await.unwrap();
+/// A particle counter joins: it measures for a minute of its clock, again and again, and keeps a record of each.
+pub(crate) async fn counter(facility: &Facility, place: &Place, clock: &Clock) -> SimHandle {
+    let pki = place.join("maker");
+    let device = SimDevice::new("PC-09", DeviceKind::ParticleCounter, 9).start(clock, &pki).await.unwrap();
     in_force(facility, counter_file(device.address(), 3_600)).await;
     device
 }
@@ -236,7 +236,7 @@ async fn records(facility: &Facility) -> Vec<Timestamp> {
 }
 
 /// Awaits that so many records are kept.
-async fn kept(facility: &Facility, count: usize) -> Vec<Timestamp> {
+pub(crate) async fn kept(facility: &Facility, count: usize) -> Vec<Timestamp> {
     let mut views = facility.app.writer.views();
     let look = async {
         loop {
@@ -255,7 +255,7 @@ async fn kept(facility: &Facility, count: usize) -> Vec<Timestamp> {
 fn di_04_neither_a_new_link_nor_a_restart_fetches_a_record_twice_that_was_kept_or_one_too_few() {
     story(async |place| {
         let facility = Facility::start(place).await;
-        let device = counter(&facility, place).await;
+        let device = counter(&facility, place, &facility.app.clock).await;
         facility.rate(60).await;
         let first = kept(&facility, 3).await.len();
         // Its record changes: the link is started anew.

@@ -9,9 +9,9 @@ use std::{
 use equipment_drivers::Fault;
 use hmi::config::Config;
 use mes_core::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     engine::WriteResult,
-    historian::Sample,
+    historian::{Grade, Sample},
     id::TagId,
     store::{SqliteStore, Store, samples_between},
 };
@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     PROGRAM,
     crash::{connected, look},
+    devices::{counter, kept},
 };
 
 /// How often the disk is looked at.
@@ -91,6 +92,14 @@ async fn all_of(config: &Config, tag: &TagId, from: Timestamp) -> Vec<Sample> {
     samples
 }
 
+/// A moment after every sample that is kept.
+async fn after_all(config: &Config) -> Timestamp {
+    let store = SqliteStore::open(&config.database()).await.unwrap();
+    let newest = store.tail_extents().await.unwrap().iter().map(|tail| tail.until).max().unwrap();
+    store.close().await;
+    newest.plus_ms(1)
+}
+
 #[test]
 fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
     story(async |place| {
@@ -98,12 +107,7 @@ fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
         let (config, _plant) = facility.stop().await;
         let file = configured(&config);
         let tags: [TagId; 2] = ["INC-01/temperature".parse().unwrap(), "BR-01/temperature".parse().unwrap()];
-        let before = {
-            let store = SqliteStore::open(&config.database()).await.unwrap();
-            let newest = store.tail_extents().await.unwrap().iter().map(|tail| tail.until).max().unwrap();
-            store.close().await;
-            newest.plus_ms(1)
-        };
+        let before = after_all(&config).await;
 
         // The gateway knows no device before the core has told it once.
         let core = Process::serve(PROGRAM, &file).await.unwrap_or_else(|said| panic!("{}", said.err));
@@ -140,6 +144,32 @@ fn what_equipment_said_while_the_core_was_dead_arrives_once_and_in_order() {
         core.kill().await;
         gate.kill().await.unwrap();
         assert!(all_of(&config, &tags[0], before).await.len() > kept);
+    });
+}
+
+#[test]
+fn di_04_a_gateway_that_was_killed_fetches_no_record_of_a_device_twice() {
+    story(async |place| {
+        let facility = Facility::start(place).await;
+        // The gateway runs at rate 1; this device measures faster by its own clock.
+        let fast = Clock::starting_at(facility.app.clock.now(), 60);
+        let _device = counter(&facility, place, &fast).await;
+        kept(&facility, 2).await;
+        let (config, _plant) = facility.stop().await;
+        let (file, before) = (configured(&config), after_all(&config).await);
+        let core = Process::serve(PROGRAM, &file).await.unwrap_or_else(|said| panic!("{}", said.err));
+        let queue = Queue(config.data.join("gateway").join("PC-09"));
+        for _ in 0..3 {
+            let durable = queue.durable();
+            let mut gate = gateway(&file).await;
+            until("the core has taken records over", || (queue.durable() > durable + 6).then_some(())).await;
+            gate.kill().await.unwrap();
+        }
+        core.kill().await;
+        let samples = all_of(&config, &"PC-09/particles_0_5".parse().unwrap(), before).await;
+        let records = samples.iter().filter(|sample| sample.quality.grade != Grade::Bad);
+        let times: Vec<Timestamp> = records.filter_map(|sample| sample.source_time).collect();
+        assert!(times.len() > 6 && times.is_sorted_by(|one, next| next.since_ms(*one) == 60_000), "{times:?}");
     });
 }
 

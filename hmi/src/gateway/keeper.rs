@@ -221,7 +221,7 @@ impl Keeper {
                     Some(said) => self.obey(said)?,
                     None => self.line = None,
                 },
-                _ = sync.tick() => self.sync()?,
+                _ = sync.tick() => self.queues.sync()?,
                 _ = count.tick() => self.tell_figures(),
                 _ = dial.tick(), if self.line.is_none() => self.dial().await,
             }
@@ -243,16 +243,7 @@ impl Keeper {
         while let Ok(report) = self.reports.try_recv() {
             self.keep(report)?;
         }
-        self.sync()
-    }
-
-    /// Forces onto the disk what was kept; then which records are among it.
-    fn sync(&mut self) -> Result<(), GatewayError> {
-        self.queues.sync()?;
-        match self.records.changed() {
-            Some(notes) => write(&self.folder.join(RECORDS_FILE), &notes),
-            None => Ok(()),
-        }
+        self.queues.sync()
     }
 
     fn keep(&mut self, report: DriverReport) -> Result<(), GatewayError> {
@@ -265,7 +256,14 @@ impl Keeper {
             // The core would not know the queue: the next connection names them all.
             self.line = None;
         }
-        Ok(())
+        // Records are few: each is forced onto the disk before it is noted as taken, so that none is lost and hardly one comes twice.
+        match self.records.changed() {
+            Some(notes) => {
+                self.queues.sync()?;
+                write(&self.folder.join(RECORDS_FILE), &notes)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Says what was counted; it does not matter when there is no room for it now.

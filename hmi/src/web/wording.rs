@@ -4,6 +4,7 @@
 
 use mes_core::{
     batch::Batch,
+    engine::{WriteResult, cause_words},
     historian::SampleValue,
     id::{EquipmentRole, TagId},
     isa88::{Clauses, Expression, RecipeBody, TagRef, TagWords},
@@ -12,7 +13,7 @@ use mes_core::{
 };
 use rust_decimal::Decimal;
 
-use super::locale::Words;
+use super::{locale::Words, term};
 
 /// A time span in whole minutes and hours: `10 min`, `2 h 30 min`; seconds only below a minute.
 pub(crate) fn span(seconds: i64, w: Words) -> String {
@@ -22,6 +23,17 @@ pub(crate) fn span(seconds: i64, w: Words) -> String {
         (0, minutes) => w.t1("span-min", "n", minutes),
         (hours, 0) => w.t1("span-h", "n", hours),
         (hours, minutes) => format!("{} {}", w.t1("span-h", "n", hours), w.t1("span-min", "n", minutes)),
+    }
+}
+
+/// What became of a write, with the reason where there is one.
+pub(crate) fn written(result: &WriteResult, w: Words) -> String {
+    let said = w.t(term::write(result));
+    match result {
+        WriteResult::Confirmed | WriteResult::NotConfirmed => said,
+        WriteResult::Refused { code: reason } | WriteResult::NotSent { reason } | WriteResult::Unknown { reason } => {
+            format!("{said} ({})", w.b(&cause_words(reason)))
+        }
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn cause(cause: &DeviationCause, batch: &Batch, w: Words) -> String {
         DeviationCause::Overdue { due, noticed } => {
             w.t2("deviation-overdue", ("due", due.shown()), ("noticed", noticed.shown()))
         }
-        DeviationCause::SetPoint { result } => w.t1("deviation-set-point", "result", w.t(term::write(result))),
+        DeviationCause::SetPoint { result } => w.t1("deviation-set-point", "result", wording::written(result, w)),
         DeviationCause::Identity { read } => w.t1("deviation-identity", "read", read),
         DeviationCause::Observed => w.t("deviation-observed"),
     }

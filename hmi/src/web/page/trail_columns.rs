@@ -111,7 +111,7 @@ fn of_equipment(event: &BatchEvent, batch: &Batch, w: Words) -> Columns {
             old: wording::measured(batch, &outcome.tag, outcome.before.as_ref(), w),
             new: {
                 let back = wording::measured(batch, &outcome.tag, outcome.read_back.as_ref(), w);
-                format!("{back} {}", w.t(term::write(&outcome.result)))
+                format!("{back} {}", wording::written(&outcome.result, w))
             },
             reason: String::new(),
         },
