@@ -36,6 +36,10 @@ pub(crate) fn equipment(event: &EquipmentEvent) -> Happened {
                 .field(format!("within {within_days} days"))
                 .new_value(format!("{} until {}", certificate.subject, certificate.valid_until))
         }
+        EquipmentEvent::ReportExported { equipment, file, .. } => {
+            let (ja, en) = ("機器の報告書を出力", "Report of a device exported");
+            Happened::new("equipment", equipment, "export", ja, en).new_value(format!("{} {}", file.name, file.sha256))
+        }
         EquipmentEvent::SamplesExported { tag, from, until, file, .. } => {
             let (ja, en) = ("占有外のサンプルを出力", "Samples of no batch exported");
             Happened::new("samples", tag, "export", ja, en)

@@ -312,6 +312,9 @@ impl Desk for FacilityDesk {
     fn report(&self, scope: Scope, batch: BatchId, sha256: Hash) -> Answer<'_, Download> {
         Box::pin(async move { packaging::report(&self.app, &scope, &batch, &sha256).await })
     }
+    fn facility_report(&self, scope: Scope, equipment: EquipmentId, sha256: Hash) -> Answer<'_, Download> {
+        Box::pin(async move { packaging::facility_report(&self.app, &scope, &equipment, &sha256).await })
+    }
     fn demo(&self) -> Option<DemoInfo> {
         self.demo.as_ref().map(|demo| demo.info(&self.app))
     }

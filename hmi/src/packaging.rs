@@ -13,12 +13,12 @@ use batch_records::{
 use mes_core::{
     access::{Action, Rejection, Resource, Scope},
     batch::{Batch, BatchCommand, ExportedFile},
-    engine::{Act, Command, Input, samples_stream},
+    engine::{Act, Command, Input, Note, samples_stream},
     historian::ChunkRef,
-    id::BatchId,
+    id::{BatchId, EquipmentId},
     journal::{Entry, Event, Hash, Owner, SamplesEvent, SignedNote, StreamId, StreamKind, encode::sha256},
     store::{MadeCheckpoint, PAGE_ROWS_MAX, Store, checkpoint_tree, consistency, inclusion},
-    tenant::DeviceReport,
+    tenant::{DeviceReport, FiledReport},
 };
 
 use tokio::sync::watch;
@@ -117,6 +117,25 @@ pub async fn report(app: &App, scope: &Scope, id: &BatchId, hash: &Hash) -> Resu
     let bytes = content(app, &filed.report).await?;
     note(app, scope, id, vec![ExportedFile { name: filed.report.name.clone(), sha256: *hash }]).await?;
     Ok(Download { name: filed.report.name, media: "application/octet-stream", bytes })
+}
+
+/// A report of the facility's own as it was received, for whoever sees its equipment; that it leaves is entered first.
+pub async fn facility_report(
+    app: &App,
+    scope: &Scope,
+    equipment: &EquipmentId,
+    hash: &Hash,
+) -> Result<Download, Rejection> {
+    let view = app.writer.view();
+    app.policies.may(&view.facility, &scope.person, Action::SeeDevices, &Resource::facility(), view.now)?;
+    let own = |filed: &&Arc<FiledReport>| filed.batch.is_none() && filed.report.sha256 == *hash;
+    let filed = view.reports.get(equipment).and_then(|all| all.iter().find(own));
+    let report = filed.ok_or_else(Rejection::not_found)?.report.clone();
+    let bytes = content(app, &report).await?;
+    let file = ExportedFile { name: report.name.clone(), sha256: *hash };
+    let note = Note::ReportExported { scope: scope.clone(), equipment: equipment.clone(), file };
+    app.writer.decide(Input::Note(note)).await.ok_or_else(stopping)??;
+    Ok(Download { name: report.name, media: "application/octet-stream", bytes })
 }
 
 fn missing(reference: &ChunkRef) -> Rejection {

@@ -107,28 +107,38 @@ fn di_04_a_report_becomes_an_entry_of_its_batch_and_goes_with_the_record() {
         let quality = facility.person("watanabe").scope();
         let home = facility.desk.report(quality.clone(), batch.clone(), one.report.sha256).await.unwrap();
         assert_eq!((home.name.as_str(), home.bytes), ("run-1.csv", report(&lot, "71.5").into_bytes()));
-        let package = facility.desk.package(quality, batch.clone(), unwatched()).await.unwrap();
-        let key = facility.app.key.public();
-        let options = VerifyOptions { keys: std::slice::from_ref(&key), since: None, render_pdf: true };
-        let judged = verify(&package.bytes, &options);
-        assert_eq!(judged.status, Status::Verified, "{judged:?}");
-        let said = judged.text(mes_core::quantity::Language::En);
-        assert!(said.contains("2 reports"), "{said}");
-        let members = members(&package.bytes);
-        let reports: Vec<_> = members.iter().filter(|(name, _)| name.starts_with("reports/CP-01/")).collect();
-        assert!(
-            reports
-                .iter()
-                .any(|(name, bytes)| name.ends_with("run-1.csv") && *bytes == report(&lot, "71.5").into_bytes())
-        );
-        assert_eq!(reports.len(), 2);
-        let record = members.iter().find(|(name, _)| name == "record.json").unwrap();
-        let record: Value = serde_json::from_slice(&record.1).unwrap();
-        let outside = exceptions(&record, "report");
-        assert!(outside.contains("run-1.csv") && outside.contains("71.5 % (limits 80 – 100)"), "{outside}");
+        // One that belongs to no batch is for the facility alone, and leaves with an entry too.
+        let device: EquipmentId = "CP-01".parse().unwrap();
+        let foreign = facility.desk.facility_report(quality, device.clone(), one.report.sha256).await;
+        assert_eq!(foreign.unwrap_err().rule, "not-found");
+        let admin = facility.person("nakamura").scope();
+        let home = facility.desk.facility_report(admin, device.clone(), three.report.sha256).await.unwrap();
+        assert_eq!(home.bytes, report("LOT-OF-ANOTHER", "95.0").into_bytes());
+        let tenant = facility.person("bessho").scope();
+        facility.desk.facility_report(tenant, device, three.report.sha256).await.unwrap_err();
+        goes_with_the_record(&facility, &batch, report(&lot, "71.5").as_bytes()).await;
         let (_, plant) = facility.stop().await;
         std::mem::drop(plant);
     });
+}
+
+/// The package of the batch holds both reports, and its record says what has to be looked at.
+async fn goes_with_the_record(facility: &Facility, batch: &BatchId, file: &[u8]) {
+    let package = facility.desk.package(facility.person("watanabe").scope(), batch.clone(), unwatched()).await.unwrap();
+    let key = facility.app.key.public();
+    let options = VerifyOptions { keys: std::slice::from_ref(&key), since: None, render_pdf: true };
+    let judged = verify(&package.bytes, &options);
+    assert_eq!(judged.status, Status::Verified, "{judged:?}");
+    let said = judged.text(mes_core::quantity::Language::En);
+    assert!(said.contains("2 reports"), "{said}");
+    let members = members(&package.bytes);
+    let reports: Vec<_> = members.iter().filter(|(name, _)| name.starts_with("reports/CP-01/")).collect();
+    assert!(reports.iter().any(|(name, bytes)| name.ends_with("run-1.csv") && bytes == file));
+    assert_eq!(reports.len(), 2);
+    let record = members.iter().find(|(name, _)| name == "record.json").unwrap();
+    let record: Value = serde_json::from_slice(&record.1).unwrap();
+    let outside = exceptions(&record, "report");
+    assert!(outside.contains("run-1.csv") && outside.contains("71.5 % (limits 80 – 100)"), "{outside}");
 }
 
 #[test]

@@ -74,6 +74,7 @@ pub const COVERAGE: &[(&str, &[u8], &str)] = &[
     ("equipment.messages_left_out", &[], "what was left out during the batch is an entry of the batch: section 19"),
     ("equipment.connect_asked", &[], "what became of it during the batch is a change of the link: section 19"),
     ("equipment.certificate_ends", &[], "a warning ahead of time; a link that failed for it is in section 19"),
+    ("equipment.report_exported", &[], "a report that belongs to no batch"),
     ("equipment.samples_exported", &[], "samples that belong to no batch"),
     (
         "equipment.certificate_judged",

@@ -448,6 +448,9 @@ impl Desk for TestDesk {
             Ok(Download { name: filed.report.name, media: "application/octet-stream", bytes: REPORT.to_vec() })
         })
     }
+    fn facility_report(&self, _scope: Scope, _equipment: EquipmentId, _sha256: Hash) -> Answer<'_, Download> {
+        Box::pin(async { Err(Rejection::not_found()) })
+    }
     fn figures(&self) -> Arc<AllFigures> {
         let seen = Diagnostics { timeouts: 3, latency_p99_us: Some(12_340), ..Diagnostics::default() };
         let figures = Figures { seen, requests_per_s: "2.0".into(), notifications_per_s: "0.0".into() };

@@ -116,6 +116,7 @@ fn equipment() -> Vec<Route> {
     vec![
         show("/devices",                           Needs(&[A::SeeDevices]),     get(devices::show)),
         send("/devices/{equipment}/connect",       Needs(&[A::ConnectAgain]),   post(devices::connect)),
+        send("/devices/{equipment}/reports/{sha256}", Needs(&[A::SeeDevices]),  post(reports::fetch_facility)),
         show("/live/devices",                      Needs(&[A::SeeDevices]),     get(live::of_devices)),
         show("/certificates",                      Needs(&[A::SeeDevices]),     get(certificates::show)),
         send("/certificates/{thumbprint}",         Needs(&[A::JudgeCertificate]), post(certificates::judge)),

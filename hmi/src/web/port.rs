@@ -153,6 +153,8 @@ pub trait Desk: Send + Sync {
     fn record_pdf(&self, scope: Scope, batch: BatchId, stage: StageSender) -> Answer<'_, Download>;
     /// A report of a closed device, as it was received with a batch.
     fn report(&self, scope: Scope, batch: BatchId, sha256: Hash) -> Answer<'_, Download>;
+    /// A report of a closed device that was entered with no batch.
+    fn facility_report(&self, scope: Scope, equipment: EquipmentId, sha256: Hash) -> Answer<'_, Download>;
     /// The certificates that are known here and where they stand, those that wait first.
     fn certificates(&self) -> Result<Vec<Known>, Rejection>;
     /// The certificates whose end a person is to be told of, the most urgent first.

@@ -134,6 +134,7 @@ impl Books {
             | EquipmentEvent::EventReported { .. }
             | EquipmentEvent::MessagesLeftOut { .. }
             | EquipmentEvent::ConnectAsked { .. }
+            | EquipmentEvent::ReportExported { .. }
             | EquipmentEvent::SamplesExported { .. } => {}
         }
     }

@@ -275,6 +275,7 @@ impl Engine {
             Note::Quoted(quoted) => self.quoted(&quoted),
             Note::CertificateEnds { certificate, within_days } => Ok(self.certificate_ends(*certificate, within_days)),
             Note::SamplesExported(export) => self.samples_exported(*export),
+            Note::ReportExported { scope, equipment, file } => self.report_exported(&scope, equipment, file),
         }
     }
 

@@ -209,6 +209,15 @@ pub enum Note {
     },
     /// Samples that belong to no batch left the system as a file.
     SamplesExported(Box<SamplesExport>),
+    /// A report that was entered with no batch left the system.
+    ReportExported {
+        /// Who took it.
+        scope: Scope,
+        /// Whose report.
+        equipment: EquipmentId,
+        /// The file.
+        file: ExportedFile,
+    },
 }
 
 /// Samples that left the system.

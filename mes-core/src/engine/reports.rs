@@ -1,13 +1,14 @@
 //! Where a report of a closed device belongs: with the batch that it names, else with the one that has the device, else with the
 //! facility. A report that was entered before is not entered again.
 
+use std::sync::Arc;
+
 use crate::{
-    access::Rejection,
-    batch::{Batch, BatchCommand},
+    access::{Rejection, Scope},
+    batch::{Batch, BatchCommand, ExportedFile},
     engine::{Engine, decide::Decision},
-    id::{BatchId, EquipmentRole},
-    journal::{Event, Owner, StreamId, StreamKind},
-    tenant::{DeviceReport, EquipmentEvent, REPORT_BYTES_MAX},
+    id::{BatchId, EquipmentId, EquipmentRole},
+    tenant::{DeviceReport, EquipmentEvent, FiledReport, REPORT_BYTES_MAX},
 };
 
 impl Engine {
@@ -41,9 +42,19 @@ impl Engine {
             }
         }
         let who = self.system("file-drop");
-        let stream = StreamId::new(StreamKind::Equipment, &report.equipment);
-        let event = Event::Equipment(EquipmentEvent::ReportReceived { report: Box::new(report) });
-        Ok(self.enter(Owner::Facility, stream, &event, &who).into_iter().collect())
+        Ok(self.enter_equipment(EquipmentEvent::ReportReceived { report: Box::new(report) }, &who))
+    }
+
+    /// Enters that a report of the facility's own leaves; one that belongs to a batch leaves with an entry of that batch.
+    pub(super) fn report_exported(&mut self, scope: &Scope, equipment: EquipmentId, file: ExportedFile) -> Decision {
+        self.in_use(&scope.person)?;
+        let own = |filed: &Arc<FiledReport>| filed.batch.is_none() && filed.report.sha256 == file.sha256;
+        if !self.books.reports.get(&equipment).is_some_and(|all| all.iter().any(own)) {
+            return Err(Rejection::not_found());
+        }
+        let who = self.who(scope, &scope.person, None, None);
+        let event = EquipmentEvent::ReportExported { equipment, file, by: scope.person.clone() };
+        Ok(self.enter_equipment(event, &who))
     }
 
     /// The batch that the report belongs to. One that names a lot is given to no other, whoever has the device now.

@@ -169,6 +169,16 @@ pub enum EquipmentEvent {
         /// The threshold that was passed, in days.
         within_days: u32,
     },
+    /// A report that was entered with no batch left the system, as it was received.
+    #[serde(rename = "equipment.report_exported")]
+    ReportExported {
+        /// Equipment.
+        equipment: EquipmentId,
+        /// The file.
+        file: ExportedFile,
+        /// Who took it.
+        by: PersonId,
+    },
     /// Samples that belong to no batch left the system as a file.
     #[serde(rename = "equipment.samples_exported")]
     SamplesExported {
@@ -192,7 +202,8 @@ impl EquipmentEvent {
             Self::LinkChanged { equipment, .. }
             | Self::SamplingAgreed { equipment, .. }
             | Self::MessagesLeftOut { equipment, .. }
-            | Self::ConnectAsked { equipment, .. } => Some(equipment),
+            | Self::ConnectAsked { equipment, .. }
+            | Self::ReportExported { equipment, .. } => Some(equipment),
             Self::EventReported { happened, .. } => Some(&happened.equipment),
             Self::ReportReceived { report } => Some(&report.equipment),
             Self::SamplesExported { tag, .. } => Some(&tag.equipment),

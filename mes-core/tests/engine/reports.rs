@@ -1,8 +1,9 @@
 //! Where a report of a closed device is entered, and that it is entered once.
 
 use mes_core::{
+    batch::ExportedFile,
     clock::Timestamp,
-    engine::Input,
+    engine::{Input, Note},
     id::BatchId,
     journal::{Hash, Owner},
     quantity::Bilingual,
@@ -47,6 +48,27 @@ fn ten_01_a_report_is_entered_with_the_batch_it_names_or_else_with_the_one_that_
 
     let mut free = Bench::with_recipes();
     assert_eq!(owner(&mut free, report(1, None)), Some(Owner::Facility), "nobody has the device");
+}
+
+#[test]
+fn di_09_a_report_of_the_facilitys_own_leaves_with_an_entry_and_no_other_does_so() {
+    let mut bench = Bench::with_batch();
+    owner(&mut bench, report(1, None));
+    owner(&mut bench, report(2, Some("somebody else's")));
+    let take = |n: u8, person: &str| {
+        Input::Note(Note::ReportExported {
+            scope: Bench::scope(person),
+            equipment: id("BR-01"),
+            file: ExportedFile { name: "run.csv".into(), sha256: Hash([n; 32]) },
+        })
+    };
+    for (n, person) in [(1, "tanaka"), (9, "tanaka"), (2, "nobody")] {
+        bench.input(take(n, person)).unwrap_err();
+    }
+    bench.input(take(2, "tanaka")).unwrap();
+    let last = bench.entries().last().unwrap();
+    assert_eq!(last.envelope.event_type, "equipment.report_exported");
+    assert_eq!(last.envelope.stream.to_string(), "equipment:BR-01");
 }
 
 #[test]

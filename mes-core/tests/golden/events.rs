@@ -107,6 +107,13 @@ fn window() -> Value {
 
 /// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let file = json!({"name": "記録 17.csv", "sha256": ZERO});
+    let taken = json!({"type": "equipment.report_exported", "equipment": "CP-01", "file": file, "by": "nakamura"});
+    vec![("equipment:CP-01", taken)]
+}
+
+/// The same for the sixth golden journal.
+pub(crate) fn sixth() -> Vec<(&'static str, Value)> {
     let tags = json!([
         {"tag": "temperature", "asked_us": 500_000, "effective_us": 1_000_000},
         {"tag": "ph", "asked_us": 100_500, "refused": "BadFilterNotAllowed"}

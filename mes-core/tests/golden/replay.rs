@@ -120,6 +120,7 @@ fn write_the_next_golden_journal() {
         3 => crate::events::third(),
         4 => crate::events::fourth(),
         5 => crate::events::fifth(),
+        6 => crate::events::sixth(),
         _ => crate::events::newest(),
     };
     for (second, (stream, value)) in (0..).zip(events) {

@@ -70,6 +70,19 @@ pub(crate) fn line(filed: &FiledReport, unit: Option<&Equipment>, w: Words) -> R
     }
 }
 
+/// One report of the facility's own as it was received; that it leaves is entered, so it is a POST.
+pub(crate) async fn fetch_facility(
+    State(state): State<AppState>,
+    session: Session,
+    At((equipment, hash)): At<(EquipmentId, String)>,
+) -> Result<Response, WebError> {
+    let Ok(hash) = hash.parse::<Hash>() else { return Err(WebError::NotFound) };
+    match state.desk.facility_report(session.scope.clone(), equipment, hash).await {
+        Ok(download) => Ok(records::file(download).into_response()),
+        Err(refusal) => Err(WebError::from(refusal)),
+    }
+}
+
 /// One report as it was received; that it leaves is entered, so it is a POST.
 pub(crate) async fn fetch(
     State(state): State<AppState>,
