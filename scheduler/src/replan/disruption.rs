@@ -106,7 +106,18 @@ pub enum DisruptionError {
 pub struct Disrupted {
     pub(crate) problem: Problem,
     pub(crate) before: Plan,
-    pub(crate) free: bool,
+    pub(crate) reach: Reach,
+}
+
+/// How many batches the search may move, beyond those that a repair must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// None.
+    Least,
+    /// A share of all.
+    Share,
+    /// Any number, at no cost.
+    Any,
 }
 
 impl Disrupted {
@@ -133,14 +144,27 @@ impl Disrupted {
                 problem.batches[ix].commitment = Some(started);
             }
         }
-        Self { problem, before, free: false }
+        Self::recorded(problem, before)
+    }
+
+    /// A problem that holds what happened and says itself what has started: what the plan from before
+    /// says of the past is not taken for true.
+    #[must_use]
+    pub const fn recorded(problem: Problem, before: Plan) -> Self {
+        Self { problem, before, reach: Reach::Share }
     }
 
     /// The same without regard to the plan from before: any number of batches may move, at no
     /// cost. It tells what staying near costs.
     #[must_use]
     pub fn free(self) -> Self {
-        Self { free: true, ..self }
+        Self { reach: Reach::Any, ..self }
+    }
+
+    /// The same with as few moves as can be: no more batches move than a repair needs.
+    #[must_use]
+    pub fn least(self) -> Self {
+        Self { reach: Reach::Least, ..self }
     }
 
     /// The problem with what happened in it.

@@ -12,10 +12,10 @@ use crate::anchor::Anchor;
 use crate::index::BatchIx;
 use crate::plan::{Objective, Placement, Plan};
 use crate::problem::Problem;
-use crate::search::improve;
+use crate::search::{Outcome, improve};
 use crate::spec::{Slot, Window};
 use crate::stop::{Params, Progress, Stop};
-use disruption::is_new;
+use disruption::{Reach, is_new};
 
 pub use disruption::{Disrupted, Disruption, DisruptionError, Event};
 pub use reason::Reason;
@@ -53,7 +53,7 @@ pub struct Replanned {
     pub patients: Vec<BatchIx>,
     /// Batches that must be in the plan and for which no place was found at all.
     pub missing: Vec<BatchIx>,
-    /// Steps taken by the search.
+    /// Steps taken by the repair and the search.
     pub steps: u64,
 }
 
@@ -84,19 +84,26 @@ pub struct Move {
 }
 
 /// Repairs the plan, then searches on near to it until told to stop. The same disruption, seed and
-/// step budget give the same plan. Progress first tells of the repair.
+/// step budget give the same plan; what a repair needs comes on top of the budget. Progress first tells of the repair.
 #[must_use]
 pub fn replan(disrupted: &Disrupted, params: &Params, seed: u64, stop: Stop) -> Replanned {
-    let Disrupted { problem, before, free } = disrupted;
-    let mut anchor = anchor(problem, before);
-    let repaired = repair::repair(problem.clone(), &anchor);
+    let Disrupted { problem, before, reach } = disrupted;
+    let anchor = anchor(problem, before);
+    let repaired = repair::repair(problem.clone(), &anchor, params, seed, stop);
     let problem = repaired.problem;
     (params.progress)(Progress { objective: Some(repaired.objective.total), bound: None, steps: 0 });
     let moved = moved(&problem, before, &repaired.plan).count();
-    anchor.moved_max = Some(moved.max(problem.batches.len() / MOVED_SHARE));
-    let unbound = Anchor { change_cost: 0, move_cost: 0, moved_max: None, ..anchor.clone() };
-    let near = if *free { &unbound } else { &anchor };
-    let outcome = improve(&problem, &repaired.plan, near, params, seed, stop);
+    let near = match reach {
+        Reach::Least => Anchor { moved_max: Some(moved), ..anchor.clone() },
+        Reach::Share => Anchor { moved_max: Some(moved.max(problem.batches.len() / MOVED_SHARE)), ..anchor.clone() },
+        Reach::Any => Anchor { change_cost: 0, move_cost: 0, moved_max: None, ..anchor.clone() },
+    };
+    let mut outcome = improve(&problem, &repaired.plan, &near, params, seed, stop);
+    let out = repair::missing(&problem, &repaired.plan);
+    if !outcome.missing.iter().all(|ix| out.contains(ix)) {
+        // Where somebody has to stay out, nobody is put out instead because that costs less.
+        outcome = Outcome { plan: repaired.plan, objective: repaired.objective, missing: out, ..outcome };
+    }
     let plan = outcome.plan;
     let moves = reason::moves(&problem, before, &plan);
     let agreed = &disrupted.problem;
@@ -110,7 +117,7 @@ pub fn replan(disrupted: &Disrupted, params: &Params, seed: u64, stop: Stop) -> 
         refused,
         patients: own.map(|it| it.batch).collect(),
         missing: outcome.missing,
-        steps: outcome.steps,
+        steps: repaired.steps + outcome.steps,
         moves,
         plan,
         problem,

@@ -2,7 +2,8 @@
 //! put in again where it costs least.
 //!
 //! What has started comes first, then what may not be refused, then the rest: each group keeps
-//! what it can before any of it is moved. It looks for no better plan.
+//! what it can before any of it is moved. Where that leaves out what must be in, others make room, as
+//! few as will do. It looks for no better plan.
 
 use crate::anchor::Anchor;
 use crate::index::BatchIx;
@@ -10,34 +11,73 @@ use crate::load::fitness;
 use crate::moves::recreate::{Whim, cheapest};
 use crate::plan::{Objective, Plan};
 use crate::problem::{Batch, Problem};
+use crate::search::improve;
 use crate::spec::Slot;
+use crate::stop::{Params, Stop};
 use crate::timing::{Ask, Timer};
 use crate::working::Working;
 use crate::{check, cost, load::Load};
+
+/// How many more batches than so far may make room, attempt by attempt.
+const MORE_MOVED: [usize; 5] = [1, 2, 4, 8, 16];
+/// Steps of one attempt.
+const ATTEMPT_STEPS: u64 = 1_000;
 
 /// A plan put in order again, and the problem it is legal for.
 pub(super) struct Repaired {
     pub(super) problem: Problem,
     pub(super) plan: Plan,
     pub(super) objective: Objective,
+    pub(super) steps: u64,
 }
 
-/// Repairs the anchor's plan. Bookings for which there is no room have their agreements set aside,
-/// and then whatever keeps them where they were.
-pub(super) fn repair(mut problem: Problem, anchor: &Anchor) -> Repaired {
-    let mut plan = put_in_order(&problem, anchor);
+/// Repairs the anchor's plan. Bookings for which there is no room, whoever makes some for them, have
+/// their agreements set aside, and then whatever keeps them where they were.
+pub(super) fn repair(mut problem: Problem, anchor: &Anchor, params: &Params, seed: u64, stop: Stop) -> Repaired {
+    let (mut plan, mut steps) = with_room_made(&problem, anchor, params, seed, stop);
     for lift in [lift_agreement, lift_frozen] {
-        let out = |ix: &BatchIx| problem.batches[*ix].must_be_in() && plan.placement(*ix).is_none();
-        let missing: Vec<BatchIx> = problem.batches.positions().filter(out).collect();
+        let missing = missing(&problem, &plan);
         if missing.is_empty() {
             break;
         }
         missing.into_iter().for_each(|ix| lift(&mut problem.batches[ix]));
-        plan = put_in_order(&problem, anchor);
+        let (again, more) = with_room_made(&problem, anchor, params, seed, stop);
+        plan = again;
+        steps += more;
     }
     let objective = cost::of_plan(&problem, &plan, &Load::of_plan(&problem, &plan));
     debug_assert_eq!(objective, check::recount(&problem, &plan));
-    Repaired { problem, plan, objective }
+    Repaired { problem, plan, objective, steps }
+}
+
+/// Batches that must be in the plan and are not.
+pub(super) fn missing(problem: &Problem, plan: &Plan) -> Vec<BatchIx> {
+    let out = |ix: &BatchIx| problem.batches[*ix].must_be_in() && plan.placement(*ix).is_none();
+    problem.batches.positions().filter(out).collect()
+}
+
+/// A plan put in order, and the steps it took: where a booking finds no place beside what stays, one more
+/// batch may make room for it, then a few more.
+fn with_room_made(problem: &Problem, anchor: &Anchor, params: &Params, seed: u64, stop: Stop) -> (Plan, u64) {
+    let mut plan = put_in_order(problem, anchor);
+    let mut steps = 0;
+    for more in MORE_MOVED {
+        let out = missing(problem, &plan);
+        // What has started was put in first: nobody stands in its way who could make room.
+        if out.iter().all(|ix| problem.batches[*ix].commitment.is_some()) || (stop.asked)() {
+            break;
+        }
+        let moved = super::moved(problem, &anchor.plan, &plan).count();
+        let near = Anchor { moved_max: Some(moved + more), ..anchor.clone() };
+        let attempt = Stop { steps: Some(ATTEMPT_STEPS), asked: stop.asked };
+        let outcome = improve(problem, &plan, &near, params, seed, attempt);
+        steps += outcome.steps;
+        // Nobody is put out for the sake of another.
+        if outcome.missing.len() < out.len() && outcome.missing.iter().all(|ix| out.contains(ix)) {
+            plan = outcome.plan;
+        }
+    }
+    (plan, steps)
 }
 
 /// The batch's own dates, without what was agreed.

@@ -320,6 +320,14 @@ impl Explanation {
         reasons
     }
 
+    /// Which activity it is and when it starts: `2 harvest, day 4 (Thu) 08:00`.
+    #[must_use]
+    pub fn headline(&self, problem: &Problem, plan: &Plan) -> String {
+        let route = plan.placement(self.batch).and_then(|at| problem.batch(self.batch)?.route(at.route));
+        let name = route.and_then(|route| route.activities.get(self.activity)).map_or("?", |it| it.name.as_str());
+        format!("{} {name}, {}", self.activity, when::moment(problem, self.start))
+    }
+
     /// Sentences for the planner: what holds it, and from when on it would be free. Not for a
     /// tenant: they name others.
     #[must_use]

@@ -73,40 +73,72 @@ proptest! {
     }
 }
 
-#[test]
-fn a_booking_that_must_leave_its_agreement_is_a_proposal_and_a_patient_is_named() {
+/// A facility of one suite with bookings: start agreed, slots earlier and later.
+fn one_suite(bookings: &[(&str, BookingSpec)]) -> (Problem, Plan) {
+    one_suite_at(0, bookings)
+}
+
+fn one_suite_at(now: Slot, bookings: &[(&str, BookingSpec)]) -> (Problem, Plan) {
     let route = RouteSpec {
         name: "only".to_owned(),
         activities: vec![ActivitySpec { name: "work".to_owned(), duration: 4, ..ActivitySpec::default() }],
         suite_holds: vec![SuiteHoldSpec::default()],
         ..RouteSpec::default()
     };
-    let booked = BatchSpec {
-        id: "booked".to_owned(),
+    let booked = |(id, booking): &(&str, BookingSpec)| BatchSpec {
+        id: (*id).to_owned(),
         tenant: "Asagi".to_owned(),
         family: "all".to_owned(),
-        due: 90,
-        booking: Some(BookingSpec { start: 10, earlier: 0, later: 2 }),
-        autologous: true,
-        routes: vec![route],
+        due: booking.start + 4,
+        weight: 1,
+        booking: Some(*booking),
+        autologous: *id == "patient",
+        routes: vec![route.clone()],
         ..BatchSpec::default()
     };
     let spec = ProblemSpec {
         name: "one suite".to_owned(),
         slot_minutes: 60,
         horizon: 100,
+        now,
         cost_scale: 100,
         tenants: vec![TenantSpec { id: "Asagi".to_owned(), qualified_suites: vec!["S".to_owned()], max_suites: None }],
         suites: vec![SuiteSpec { id: "S".to_owned(), ..SuiteSpec::default() }],
         changeover: ChangeoverSpec { families: vec!["all".to_owned()], time: vec![vec![0]], cost: vec![vec![0]] },
-        batches: vec![booked],
+        batches: bookings.iter().map(booked).collect(),
         ..ProblemSpec::default()
     };
     let problem = Problem::new(&spec).unwrap();
-    let plan = build(&problem).plan;
-    let down = |end| Disruption { now: 5, events: vec![Event::SuiteDown { suite: "S".to_owned(), start: 5, end }] };
+    let placed = |(id, booking): &(&str, BookingSpec)| NamedPlacement {
+        batch: (*id).to_owned(),
+        route: Some("only".to_owned()),
+        starts: vec![booking.start],
+        suites: vec!["S".to_owned()],
+        equipment: vec![],
+    };
+    let named = NamedPlan { problem: "one suite".to_owned(), batches: bookings.iter().map(placed).collect() };
+    let plan = named.resolve(&problem).unwrap();
+    (problem, plan)
+}
+
+fn agreed(start: Slot, earlier: Slot, later: Slot) -> BookingSpec {
+    BookingSpec { start, earlier, later }
+}
+
+/// Where batches start in a new plan.
+fn starts(new: &Replanned) -> Vec<(String, Slot)> {
+    new.plan.placed().map(|(ix, at)| (new.problem.batch(ix).unwrap().id.clone(), at.starts[0])).collect()
+}
+
+fn down(now: Slot, start: Slot, end: Slot) -> Disruption {
+    Disruption { now, events: vec![Event::SuiteDown { suite: "S".to_owned(), start, end }] }
+}
+
+#[test]
+fn a_booking_that_must_leave_its_agreement_is_a_proposal_and_a_patient_is_named() {
+    let (problem, plan) = one_suite(&[("patient", agreed(10, 0, 2))]);
     let new = |end| {
-        let disrupted = Disrupted::new(&problem, &plan, &down(end)).unwrap();
+        let disrupted = Disrupted::new(&problem, &plan, &down(5, 5, end)).unwrap();
         replan(&disrupted, &Params::default(), 1, Stop::after(50))
     };
     let within = new(12);
@@ -118,6 +150,106 @@ fn a_booking_that_must_leave_its_agreement_is_a_proposal_and_a_patient_is_named(
     assert_eq!(beyond.proposals, vec![beyond.moves[0].batch]);
     assert_eq!(beyond.patients, beyond.proposals);
     assert_eq!(check(&beyond.problem, &beyond.plan), vec![]);
+}
+
+#[test]
+fn others_make_room_within_their_agreements_before_a_tenant_is_asked_to_leave_its_own() {
+    let bookings = [("a", agreed(10, 0, 5)), ("b", agreed(16, 0, 4)), ("c", agreed(40, 0, 4))];
+    let (problem, plan) = one_suite(&bookings);
+    // The suite is back at 14: a can go on at 15 at the latest, and then b has to follow it.
+    let disrupted = Disrupted::new(&problem, &plan, &down(5, 5, 14)).unwrap().least();
+    let new = replan(&disrupted, &Params::default(), 1, Stop::after(200));
+    assert_eq!((new.proposals.as_slice(), new.missing.as_slice()), (&[][..], &[][..]));
+    assert_eq!(starts(&new), [("a".to_owned(), 14), ("b".to_owned(), 18), ("c".to_owned(), 40)]);
+    let reasons: Vec<&Reason> = new.moves.iter().map(|it| &it.reason).collect();
+    assert_eq!(reasons, [&Reason::Hit, &Reason::MakesRoom { by: vec![new.moves[0].batch] }]);
+    assert_eq!(check(&new.problem, &new.plan), vec![]);
+}
+
+#[test]
+fn nobody_is_put_out_for_the_sake_of_another() {
+    // b has no place beside c, and c none beside b: it is b, which is hit, whose tenant is asked.
+    let (problem, plan) = one_suite(&[("b", agreed(10, 0, 2)), ("c", agreed(14, 0, 1))]);
+    let disrupted = Disrupted::new(&problem, &plan, &down(5, 5, 12)).unwrap().least();
+    let new = replan(&disrupted, &Params::default(), 1, Stop::after(200));
+    let asked: Vec<&str> = new.proposals.iter().map(|ix| new.problem.batch(*ix).unwrap().id.as_str()).collect();
+    assert_eq!((asked, new.missing.as_slice()), (vec!["b"], &[][..]));
+    assert_eq!(starts(&new), [("b".to_owned(), 18), ("c".to_owned(), 14)]);
+}
+
+#[test]
+fn with_as_few_moves_as_can_be_what_could_be_cheaper_elsewhere_stays() {
+    let late = BookingSpec { start: 30, earlier: 20, later: 20 };
+    let (problem, _) = one_suite(&[("a", late), ("b", agreed(60, 0, 9))]);
+    let at = |start| NamedPlacement {
+        batch: "a".to_owned(),
+        route: Some("only".to_owned()),
+        starts: vec![start],
+        suites: vec!["S".to_owned()],
+        equipment: vec![],
+    };
+    let placed = vec![at(45), NamedPlacement { batch: "b".to_owned(), ..at(60) }];
+    let before = NamedPlan { problem: "one suite".to_owned(), batches: placed }.resolve(&problem).unwrap();
+    let disrupted = Disrupted::recorded(problem, before);
+    let moved = |disrupted: Disrupted| replan(&disrupted, &Params::default(), 1, Stop::after(200)).moves.len();
+    assert_eq!(moved(disrupted.clone().least()), 0);
+    assert_eq!(moved(disrupted.free()), 1);
+}
+
+#[test]
+fn what_the_record_says_has_not_started_may_move_though_it_was_to_start_by_now() {
+    let (problem, plan) = one_suite_at(12, &[("a", agreed(10, 0, 30))]);
+    let start = |disrupted| starts(&replan(&disrupted, &Params::default(), 1, Stop::after(50)))[0].1;
+    assert_eq!(start(Disrupted::changed(problem.clone(), plan.clone(), 12)), 10);
+    assert_eq!(start(Disrupted::recorded(problem, plan)), 12);
+}
+
+#[test]
+fn a_step_that_failed_is_done_again_and_what_follows_it_waits() {
+    let step = |name: &str, min_lag, max_lag| ActivitySpec {
+        name: name.to_owned(),
+        duration: 4,
+        min_lag,
+        max_lag,
+        ..ActivitySpec::default()
+    };
+    let (problem, _) = one_suite(&[("after", agreed(16, 0, 20))]);
+    let failing = BatchSpec {
+        id: "failing".to_owned(),
+        tenant: "Asagi".to_owned(),
+        family: "all".to_owned(),
+        due: 12,
+        weight: 1,
+        routes: vec![RouteSpec {
+            name: "both".to_owned(),
+            activities: vec![step("seed", 0, None), step("harvest", 2, Some(6))],
+            suite_holds: vec![SuiteHoldSpec { first: 0, last: 1, ..SuiteHoldSpec::default() }],
+            ..RouteSpec::default()
+        }],
+        ..BatchSpec::default()
+    };
+    let rush = Disruption { now: 0, events: vec![Event::Rush { batch: Box::new(failing) }] };
+    let (_, before) = one_suite(&[("after", agreed(16, 0, 20))]);
+    let first = replan(&Disrupted::new(&problem, &before, &rush).unwrap(), &Params::default(), 1, Stop::after(200));
+    assert_eq!(starts(&first), [("after".to_owned(), 16), ("failing".to_owned(), 0)]);
+    let failed = |activity, longer_by, now| {
+        let event = Event::StepFailed { batch: "failing".to_owned(), activity, longer_by };
+        Disrupted::new(&first.problem, &first.plan, &Disruption { now, events: vec![event] })
+    };
+    // The seed is done again: it ends at 8, and the harvest, 2 later, at 14 at the earliest.
+    let again = replan(&failed(0, None, 3).unwrap(), &Params::default(), 1, Stop::after(200));
+    assert_eq!(check(&again.problem, &again.plan), vec![]);
+    let of = again.moves.iter().find(|it| again.problem.batch(it.batch).unwrap().id == "failing").unwrap();
+    assert_eq!((of.to.as_ref().unwrap().starts.as_slice(), &of.reason), (&[0, 10][..], &Reason::Hit));
+    assert_eq!(again.moves.len(), 1, "the booking after it still fits");
+    // Much longer: the next booking makes way, within its agreement.
+    let longer = replan(&failed(0, Some(9), 3).unwrap(), &Params::default(), 1, Stop::after(200));
+    assert_eq!(check(&longer.problem, &longer.plan), vec![]);
+    assert_eq!(starts(&longer), [("after".to_owned(), 19), ("failing".to_owned(), 0)]);
+    assert_eq!((longer.proposals.as_slice(), longer.missing.as_slice()), (&[][..], &[][..]));
+    let refused = |activity, longer_by, now| failed(activity, longer_by, now).unwrap_err().to_string();
+    assert_eq!(refused(0, None, 9), "event 0: the activity after it has started already");
+    assert!(refused(2, None, 3).contains("no such activity") && refused(0, Some(-1), 3).contains("less than nothing"));
 }
 
 #[test]
