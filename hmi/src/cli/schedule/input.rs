@@ -7,7 +7,9 @@ use std::{io::Read, path::Path};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use flate2::read::MultiGzDecoder;
-use scheduler::{Plan, Problem, read_facility, read_facility2, read_plan, read_solution, write_plan, write_solution};
+use scheduler::{
+    Plan, Problem, Project, Shop, read_facility, read_facility2, read_plan, read_solution, write_plan, write_solution,
+};
 
 /// The first bytes of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -39,6 +41,23 @@ impl Format {
             Self::ProgenMax => "rcpsp-max",
         }
     }
+}
+
+/// The family of a shop, as results name it.
+pub(super) fn shop_family(shop: &Shop) -> &'static str {
+    if shop.has_setups() { "fjsp-setup" } else { Format::JobShop.family() }
+}
+
+/// The family of a project, as results name it: by its modes, else by its format.
+pub(super) fn project_family(project: &Project, format: Format) -> &'static str {
+    let several = project.spec().activities.iter().any(|activity| activity.modes.len() > 1);
+    if several { "mmrcpsp" } else { format.family() }
+}
+
+/// Name of an instance whose text has none: the file's, without its ending.
+pub(super) fn name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 /// The text of a file; of what is in it, when it is packed with gzip.

@@ -2,6 +2,7 @@
 //! writes is adopted elsewhere, by a person.
 
 mod check;
+mod explain;
 mod gantt;
 mod generate;
 mod input;
@@ -34,6 +35,8 @@ enum What {
     Solve(solve::Solve),
     /// Judge a plan: every rule it breaks, and what it costs
     Check(check::Check),
+    /// Say what holds each activity of a batch where it is, and when it could start instead; the last line is JSON
+    Explain(explain::Explain),
     /// Say where one more batch fits into a plan, or why nowhere
     Quote(quote::Quote),
     /// Plan again after something has gone wrong: few and small moves, each with its reason
@@ -49,6 +52,7 @@ impl Schedule {
         match self.what {
             What::Solve(command) => command.run(),
             What::Check(command) => command.run(),
+            What::Explain(command) => command.run(),
             What::Quote(command) => command.run(),
             What::Replan(command) => command.run(),
             What::Generate(command) => command.run(),

@@ -74,7 +74,7 @@ impl Replan {
         let seconds = watch.seconds();
         let problem = &replanned.problem;
         let found = scheduler::check(problem, &replanned.plan);
-        report::violations(problem, &found);
+        report::violations(&found.iter().map(|it| it.describe(problem)).collect::<Vec<_>>());
         if let (Some(out), true) = (&self.out, found.is_empty()) {
             input::write(out, &input::written(schema, problem, &replanned.plan)?)?;
         }

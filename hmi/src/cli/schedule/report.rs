@@ -6,7 +6,7 @@ use std::{
 };
 
 use mes_core::clock::Clock;
-use scheduler::{Objective, Problem, Progress, Violation};
+use scheduler::{Objective, Progress};
 use serde_json::{Value, json};
 
 /// A search that is being watched: prints each better plan, and keeps when the first came.
@@ -104,9 +104,9 @@ pub(super) fn objective(objective: Objective) -> Value {
 }
 
 /// Violations as sentences, on standard error.
-pub(super) fn violations(problem: &Problem, found: &[Violation]) {
+pub(super) fn violations(found: &[String]) {
     for violation in found {
-        eprintln!("{}", violation.describe(problem));
+        eprintln!("{violation}");
     }
     if !found.is_empty() {
         eprintln!("{} violation(s)", found.len());

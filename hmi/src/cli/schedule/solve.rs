@@ -119,8 +119,8 @@ impl Solve {
         let outcome = scheduler::solve_shop(&shop, params, self.seed, stop);
         let violations = scheduler::check_shop(&shop, &outcome.plan);
         Ok(Found {
-            instance: self.name(),
-            family: if shop.has_setups() { "fjsp-setup" } else { Format::JobShop.family() },
+            instance: input::name(&self.file),
+            family: input::shop_family(&shop),
             objective: Some(scheduler::recount_shop(&shop, &outcome.plan)),
             lower_bound: Some(outcome.lower_bound),
             plan: Some(serde_json::to_string(&outcome.plan).context("writing the plan")?),
@@ -132,12 +132,11 @@ impl Solve {
 
     fn project(&self, project: Project, format: Format, params: &Params, stop: Stop) -> anyhow::Result<Found> {
         let outcome = scheduler::solve_project(&project, params, self.seed, stop);
-        let several = project.spec().activities.iter().any(|activity| activity.modes.len() > 1);
         let violations = outcome.plan.as_ref().map(|plan| scheduler::check_project(&project, plan));
         let end = outcome.plan.as_ref().and_then(|plan| scheduler::project_end(&project, plan));
         Ok(Found {
-            instance: self.name(),
-            family: if several { "mmrcpsp" } else { format.family() },
+            instance: input::name(&self.file),
+            family: input::project_family(&project, format),
             objective: end,
             lower_bound: outcome.lower_bound,
             plan: outcome.plan.map(|plan| json!({ "starts": plan.starts, "modes": plan.modes }).to_string()),
@@ -145,12 +144,6 @@ impl Solve {
             steps: outcome.steps,
             more: vec![("infeasible_proved", outcome.infeasible_proved.into())],
         })
-    }
-
-    /// Name of an instance whose text has none: the file's, without its ending.
-    fn name(&self) -> String {
-        let name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.split('.').next().unwrap_or_default().to_owned()
     }
 
     fn finish(self, found: Found, watch: &Watch) -> anyhow::Result<ExitCode> {

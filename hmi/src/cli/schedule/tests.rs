@@ -68,6 +68,48 @@ fn a_plan_that_was_solved_is_legal_drawn_and_solved_alike_again() {
 }
 
 #[test]
+fn what_holds_a_batch_is_explained_and_a_batch_that_is_not_there_is_refused() {
+    let place = Place::new();
+    let (instance, plan) = (place.path("facility.json"), place.path("plan.json"));
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let placed: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let batches = placed["batches"].as_array().unwrap();
+    let of = |placed: bool| batches.iter().find(|batch| batch["route"].is_null() != placed);
+    let id = |batch: &serde_json::Value| batch["batch"].as_str().unwrap().to_owned();
+    let there = id(of(true).unwrap());
+    for view in [vec![], vec!["--tenant-view"]] {
+        assert!(run(&[vec!["explain", &instance, &plan, &there], view].concat()).unwrap());
+    }
+    if let Some(refused) = of(false) {
+        assert!(!run(&["explain", &instance, &plan, &id(refused)]).unwrap(), "it is not in the plan");
+    }
+    assert!(refusal(&["explain", &instance, &plan, "nobody"]).contains("facility.json has no batch \"nobody\""));
+}
+
+#[test]
+fn a_plan_of_every_family_is_judged() {
+    let place = Place::new();
+    let shop = place.write("two.fjs", "2 2\n2 1 1 3 1 2 2\n2 1 2 4 1 1 1\n");
+    let max = place.write(
+        "two.sch",
+        "2 1 0 0\n0 1 2 1 2 [0] [3]\n1 1 2 3 2 [4] [-1]\n2 1 2 3 1 [2] [-6]\n3 1 0\n0 1 0 0\n1 1 4 2\n2 1 2 1\n3 1 0 0\n2\n",
+    );
+    let patterson = place.write("two.rcp", "4 2\n 3 2\n\n0 0 0 2 2 3\n4 2 1 1 4\n2 2 0 1 4\n0 0 0 0\n");
+    for instance in [&shop, &max, &patterson] {
+        let plan = place.path("found.json");
+        assert!(run(&["solve", instance, "--steps", "2000", "--quiet", "--out", &plan]).unwrap(), "{instance}");
+        assert!(run(&["check", instance, &plan]).unwrap(), "{instance}");
+        let mut changed: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&plan).unwrap()).unwrap();
+        changed["starts"].as_array_mut().unwrap().iter_mut().for_each(|start| *start = (-1).into());
+        assert!(!run(&["check", instance, &place.write("early.json", &changed.to_string())]).unwrap(), "{instance}");
+        let odd = refusal(&["check", instance, &place.write("odd.json", "{\"starts\": [\"x\"]}")]);
+        assert!(odd.contains("odd.json") && odd.contains("line 1"), "{odd}");
+    }
+    let stray = place.write("stray.json", r#"{"lines": [[7], [0]], "starts": [0, 0, 0, 0]}"#);
+    assert!(!run(&["check", &shop, &stray]).unwrap(), "an operation that the shop does not have");
+}
+
+#[test]
 fn a_request_is_quoted_and_a_suite_that_fails_is_planned_around() {
     let place = Place::new();
     let (instance, plan) = (place.path("facility.json"), place.path("plan.json"));
