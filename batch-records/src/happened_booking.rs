@@ -1,11 +1,29 @@
 //! What an entry about a booking or a plan says, in the words of the audit trail: one arm per event, none by default.
 
-use mes_core::booking::{BookingEvent, BookingWindow, PlanEvent};
+use mes_core::{
+    booking::{BookingEvent, BookingWindow, PlanEvent},
+    id::BookingId,
+};
 
 use crate::happened::Happened;
 
 fn period(window: &BookingWindow) -> String {
     format!("{} {} – {}", window.suite, window.from.shown(), window.until.shown())
+}
+
+/// What happens to a move beyond the agreement, in Japanese and English.
+const PROPOSED: (&str, &str) = ("許容幅を超える枠変更を提案", "Move beyond the agreement proposed to the tenant");
+const ACCEPTED: (&str, &str) = ("入居者が枠変更を承諾", "Proposed move accepted by the tenant");
+const REFUSED: (&str, &str) = ("入居者が枠変更を拒否", "Proposed move refused by the tenant");
+const LAPSED: (&str, &str) = ("枠変更案の期限切れ", "Proposed move lapsed");
+const WITHDRAWN: (&str, &str) = ("枠変更案を取下げ(不要となった)", "Proposed move withdrawn: no longer needed");
+
+fn asked(booking: &BookingId, action: &'static str, (ja, en): (&str, &str)) -> Happened {
+    Happened::new("booking", booking, action, ja, en).field("move")
+}
+
+fn slot(said: Happened, old: &BookingWindow, new: &BookingWindow) -> Happened {
+    Happened { old: Some(period(old)), new: Some(period(new)), ..said }
 }
 
 /// Of a booking.
@@ -51,13 +69,21 @@ pub(crate) fn booking(event: &BookingEvent) -> Happened {
                 None => said,
             }
         }
-        BookingEvent::Moved { booking, old, window, plan } => {
-            let mut said = Happened::new("booking", booking, "update", "計画により枠を移動", "Window moved by a plan")
-                .field(plan.to_string())
-                .new_value(period(window));
-            said.old = Some(period(old));
-            said
+        BookingEvent::Moved { booking, old, window, plan } => slot(
+            Happened::new("booking", booking, "update", "計画により枠を移動", "Window moved by a plan"),
+            old,
+            window,
+        )
+        .field(plan),
+        BookingEvent::MoveProposed { booking, old, window, .. } => {
+            slot(asked(booking, "create", PROPOSED), old, window)
         }
+        BookingEvent::MoveAccepted { booking, signature } => {
+            asked(booking, "approve", ACCEPTED).signed_by(&signature.id).new_value(signature.statement_hash)
+        }
+        BookingEvent::MoveRefused { booking, .. } => asked(booking, "reject", REFUSED),
+        BookingEvent::MoveLapsed { booking, due, .. } => asked(booking, "invalidate", LAPSED).new_value(due.shown()),
+        BookingEvent::MoveWithdrawn { booking, plan } => asked(booking, "invalidate", WITHDRAWN).new_value(plan),
         BookingEvent::Refused { booking, reason } => {
             Happened::new("booking", booking, "reject", "予約を謝絶", "Booking refused").new_value(&reason.en)
         }

@@ -110,6 +110,7 @@ pub(crate) fn subject(subject: &Subject) -> Bilingual {
                 BookingStep::RiskAssessment => ("同居のリスク評価", "risk of co-location"),
                 BookingStep::Approval => ("品質保証の承認", "approval by quality assurance"),
                 BookingStep::Confirmation => ("確定", "confirmation"),
+                BookingStep::Consent => ("枠変更の承諾", "consent to a move"),
             };
             Bilingual::new(format!("予約 {booking} の{ja}"), format!("Booking {booking}: {en}"))
         }

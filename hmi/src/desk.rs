@@ -219,13 +219,18 @@ impl Desk for FacilityDesk {
     }
     fn act(&self, act: Act) -> Answer<'_, Vec<EntryId>> {
         Box::pin(async move {
-            if let Command::AdoptPlan { adopted, .. } = &act.command {
+            let plan = match &act.command {
+                Command::AdoptPlan { adopted, .. } => Some((adopted.clone(), Vec::new())),
+                Command::ProposeMoves { adopted, asks } => Some((adopted.clone(), asks.clone())),
+                _ => None,
+            };
+            if let Some((adopted, asks)) = plan
+                && self.may(&act.scope, Action::AdoptPlan, None)
+            {
                 // The referee has the last word on a plan, whoever made it; the engine then judges what no plan may do.
-                let (view, adopted) = (self.app.writer.view(), adopted.clone());
-                if self.may(&act.scope, Action::AdoptPlan, None) {
-                    let judged = tokio::task::spawn_blocking(move || planning::judge(&view, &adopted)).await;
-                    judged.map_err(failed)??;
-                }
+                let view = self.app.writer.view();
+                let judged = tokio::task::spawn_blocking(move || planning::judge(&view, &adopted, &asks)).await;
+                judged.map_err(failed)??;
             }
             if let Command::ProposeChange { items, .. } = &act.command {
                 let view = self.app.writer.view();

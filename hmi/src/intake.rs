@@ -11,7 +11,7 @@ use mes_core::{
     booking::{Booking, BookingWindow, PlannedActivity, planned},
     clock::{SHOWN_OFFSET_S, Timestamp},
     engine::View,
-    id::{EquipmentId, EquipmentRole, PhaseId, SuiteId, TagName, TenantId},
+    id::{BookingId, EquipmentId, EquipmentRole, PhaseId, SuiteId, TagName, TenantId},
     isa88::{CleanlinessGrade, EquipmentRequirement, Expression, Phase, PhaseKind, RecipeBody, SignOff},
     tenant::{Agreement, Facility, Manufacturer, Role},
 };
@@ -118,10 +118,21 @@ pub(crate) fn problem(view: &View, time: &Translation, batches: Vec<BatchSpec>) 
     }
 }
 
-/// Everything that is held, where it is: the batches that a quote is inserted beside.
+/// Everything that is held, where it is: the batches that a quote is inserted beside. A slot that a tenant is asked to move to, or has
+/// accepted, is held like a batch of its own.
 pub(crate) fn held(view: &View, time: &Translation) -> Vec<BatchSpec> {
     let planned = planned(&view.bookings, &view.batches, view.now);
-    planned.filter_map(|(id, booking)| committed_spec(id.as_str(), booking, view, time)).collect()
+    let beside = |(id, booking): (&BookingId, &Booking)| {
+        let there = Booking { window: booking.held_beside(view.now)?.clone(), ..booking.clone() };
+        committed_spec(&beside_id(id), &there, view, time)
+    };
+    let own = planned.filter_map(|(id, booking)| committed_spec(id.as_str(), booking, view, time));
+    own.chain(view.bookings.iter().filter_map(beside)).collect()
+}
+
+/// What the slot is called in a problem that a booking holds beside its own.
+pub(crate) fn beside_id(id: &BookingId) -> String {
+    format!("{id}/move")
 }
 
 fn suites_of<'a>(facility: &'a Facility, tenant: &TenantId) -> BTreeSet<&'a SuiteId> {
@@ -138,7 +149,8 @@ fn grade(grade: CleanlinessGrade) -> Grade {
 }
 
 fn suite_spec(suite: &mes_core::tenant::Suite, time: &Translation, horizon: Slot) -> SuiteSpec {
-    let ends = time.floor(suite.qualified_until);
+    // A window ends with the clearance after its last work, and its suite is to be qualified to that end.
+    let ends = time.floor(suite.qualified_until) - slots(CLEARANCE_SAME_MIN);
     SuiteSpec {
         id: suite.id.to_string(),
         classes: if suite.viral { vec!["viral".to_owned()] } else { Vec::new() },
@@ -195,7 +207,8 @@ fn pools(facility: &Facility, time: &Translation, horizon: Slot) -> Vec<Pool> {
         reductions: Vec::new(),
     });
     let equipment = facility.equipment.values().map(|unit| {
-        let ends = time.floor(unit.calibrated_until);
+        // The turnaround of equipment lies within the clearance.
+        let ends = time.floor(unit.calibrated_until) - slots(CLEARANCE_SAME_MIN - TURNAROUND_MIN);
         let reductions = if ends < horizon {
             vec![scheduler::Reduction { window: Window::new(ends.max(0), horizon), units: 1 }]
         } else {

@@ -22,6 +22,7 @@ pub mod packaging;
 pub mod permission;
 pub mod planner;
 pub mod planning;
+mod planning_words;
 pub mod process_figures;
 pub mod progress;
 pub mod quoting;

@@ -1,4 +1,4 @@
-//! Watches how far batches are behind their windows, and keeps the newest proposal of a plan for the planner to see.
+//! Watches for what keeps bookings from going as planned, and keeps the newest proposal of a plan for the planner to see.
 //!
 //! A proposal is no entry: it changes nothing, and after a restart it is made again. Searches run on a blocking thread, never in the
 //! writer, one at a time, and end by time at the latest.
@@ -34,6 +34,7 @@ impl Planner {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         match newest.as_ref() {
             Ok(proposal) if inputs(view) != Some(proposal.adopted.inputs) => None,
+            Err(no) if inputs(view) != no.inputs => None,
             _ => Some(newest),
         }
     }
@@ -62,7 +63,7 @@ impl Planner {
         *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Follows the views: whenever other batches are behind than before, a plan is proposed. Ends with the writer.
+    /// Follows the views: whenever others cannot go as planned than before, a plan is proposed. Ends with the writer.
     pub async fn watch(&self, mut views: watch::Receiver<Arc<View>>) {
         let mut looked = Clock::wall();
         let mut known: Option<(Option<Hash>, Vec<mes_core::id::BookingId>)> = None;
@@ -72,12 +73,11 @@ impl Planner {
             }
             looked = Clock::wall();
             let view = Arc::clone(&views.borrow_and_update());
-            let behind: Vec<_> = planning::slips(&view).into_iter().map(|(id, _)| id).collect();
-            let now = (inputs(&view), behind);
+            let now = (inputs(&view), planning::disturbed(&view));
             if now.1.is_empty() || known.as_ref() == Some(&now) {
                 continue;
             }
-            tracing::info!(batches = ?now.1, "batches are behind; a plan is proposed");
+            tracing::info!(bookings = ?now.1, "bookings cannot go as planned; a plan is proposed");
             known = Some(now);
             self.propose(view).await;
         }

@@ -1,44 +1,52 @@
-//! Plans of the whole facility: what has begun stays where it is, what is booked moves only within its agreement's tolerance, and as
-//! little as possible moves at all (SCH-10).
+//! Plans of the whole facility after something has gone wrong: what has begun stays where it is, what is booked moves only within its
+//! agreement's tolerance, and as little as possible moves at all. Where a booking has no place within its agreement, its move is a
+//! proposal that waits for its tenant (SCH-10).
 //!
-//! It proposes. A person adopts, after the referee has judged the plan again, and the engine refuses one that was made for another
-//! state. The search runs wherever the caller wants it to, and stops when told to.
+//! It proposes. A person adopts, or asks the tenants, after the referee has judged the plan again, and the engine refuses one that was
+//! made for another state. The search runs wherever the caller wants it to, and stops when told to.
 
 use std::collections::BTreeSet;
 
 use mes_core::{
     access::Rejection,
     booking::{
-        AdoptedPlan, Booking, BookingState, BookingWindow, Move, PlanObjective, PlannedBatch, planned, planning_inputs,
+        AdoptedPlan, Ask, Booking, BookingState, BookingWindow, Move, PlanObjective, PlannedBatch, planned,
+        planning_inputs,
     },
     engine::View,
     id::BookingId,
+    journal::Hash,
     quantity::Bilingual,
 };
 use scheduler::{
-    BatchSpec, BookingSpec, NamedPlacement, NamedPlan, Objective, Params, Problem, ProblemSpec, Slot, Stop, check,
-    recount, solve,
+    BatchIx, BatchSpec, BookingSpec, Disrupted, NamedPlacement, NamedPlan, Objective, Params, Problem, ProblemSpec,
+    Reason, Replanned, Slot, Stop, check, recount, replan,
 };
 
 use crate::{
-    intake::{SLOT_MIN, Translation, booked_spec, problem, slots, window},
-    progress::{SLIP_MIN, expected, slip_min},
+    intake::{SLOT_MIN, Translation, batch_spec, booked_spec, problem, slots, window},
+    planning_words as words,
+    progress::{SLIP_MIN, Step, expected, slip_min},
 };
 
-/// Steps of one search; the same number and seed give the same plan (SCH-12).
+/// Steps of one search, beyond what a repair takes; the same number and seed give the same plan (SCH-12).
 pub const SEARCH_STEPS: u64 = 4_000;
 /// Seed of every search: plans differ by what they are made from, not by chance.
 pub const SEARCH_SEED: u32 = 1;
 /// What made the plan, as its entry names it.
 pub const SOLVER: &str = concat!("catapult-scheduler ", env!("CARGO_PKG_VERSION"));
+/// How often more tenants are thought of when those that were do not suffice.
+const ASK_ROUNDS: usize = 3;
 
-/// A plan that may be adopted.
+/// A plan that may be adopted, or that needs the consent of some tenants first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
     /// The plan, as it would be entered.
     pub adopted: AdoptedPlan,
     /// The batches that are behind, with how many minutes.
     pub slips: Vec<(BookingId, i64)>,
+    /// The tenants to be asked before; with none, it may be adopted.
+    pub asks: Vec<Ask>,
 }
 
 /// Why there is no plan.
@@ -48,6 +56,8 @@ pub struct NoPlan {
     pub said: Bilingual,
     /// Bookings that have no place within their tolerance.
     pub unplaced: Vec<BookingId>,
+    /// What was looked at.
+    pub inputs: Option<Hash>,
 }
 
 /// The running batches that are behind by more than the limit, with how many minutes.
@@ -56,116 +66,171 @@ pub fn slips(view: &View) -> Vec<(BookingId, i64)> {
     behind.filter(|(_, late)| *late >= SLIP_MIN).collect()
 }
 
-/// Searches for a plan. With a batch behind, first nothing else may move; then what shares suite or equipment with it; then all.
+/// Bookings for which a new plan is needed: behind, without their suite or equipment, or with a move that their tenant accepted.
+pub fn disturbed(view: &View) -> Vec<BookingId> {
+    let placed = planned(&view.bookings, &view.batches, view.now);
+    let hit = |booking: &Booking| {
+        let waits = !matches!(booking.state, BookingState::Issued(_));
+        slip_min(booking, view) >= SLIP_MIN
+            || booking.accepted_move().is_some()
+            || (waits && words::closed(view, &booking.window).is_some())
+    };
+    placed.filter(|(_, booking)| hit(booking)).map(|(id, _)| id.clone()).collect()
+}
+
+/// Searches for a plan that moves as little as can be; with nothing gone wrong, for one that costs less with few moves. Where a
+/// booking has no place within its agreement, it and as few others as can be may go beyond it, for their tenants to consent to.
 ///
 /// # Errors
-/// The bookings that have no place within their tolerance.
+/// The bookings that have no place, or whose tenants have not answered yet.
 pub fn propose(view: &View, stop: &(dyn Fn() -> bool + Sync)) -> Result<Proposal, NoPlan> {
-    let slips = slips(view);
-    let behind: BTreeSet<&BookingId> = slips.iter().map(|(id, _)| id).collect();
-    let all: BTreeSet<&BookingId> = planned(&view.bookings, &view.batches, view.now).map(|(id, _)| id).collect();
-    let levels = if behind.is_empty() {
-        vec![all]
-    } else {
-        let near = neighbours(view, &behind);
-        vec![behind, near, all]
-    };
+    let mut asked: Option<BTreeSet<BookingId>> = None;
     let mut unplaced = Vec::new();
-    for open in levels {
-        match search(view, &open, &slips, stop)? {
-            Ok(proposal) => return Ok(proposal),
-            Err(missing) => unplaced = missing,
+    for _ in 0..=ASK_ROUNDS {
+        let found = Search::run(view, asked.as_ref(), stop)?;
+        if found.unplaced.is_empty() {
+            return found.proposal(asked.as_ref());
         }
+        unplaced = found.unplaced;
+        let may_ask = |id: &&BookingId| {
+            let booking = view.bookings.get(*id);
+            booking.is_some_and(|it| it.state == BookingState::Confirmed && it.held_beside(view.now).is_none())
+        };
+        let more: BTreeSet<BookingId> =
+            unplaced.iter().filter(may_ask).chain(asked.iter().flatten()).cloned().collect();
+        if asked.as_ref() == Some(&more) {
+            break;
+        }
+        asked = Some(more);
     }
-    let list = unplaced.iter().map(BookingId::as_str).collect::<Vec<_>>().join(", ");
-    let said = Bilingual::new(
-        format!("許容幅の中に置けない予約があります: {list}。入居者と新しい予約を取り決めてください。"),
-        format!("There is no place within the tolerance of {list}. Agree on a new booking with the tenant."),
-    );
-    Err(NoPlan { said, unplaced })
+    Err(NoPlan { said: words::no_place(&unplaced), unplaced, inputs: inputs(view) })
 }
 
-/// The batches behind, and what shares suite or equipment with one of them later on.
-fn neighbours<'v>(view: &'v View, behind: &BTreeSet<&'v BookingId>) -> BTreeSet<&'v BookingId> {
-    let held = |id: &BookingId| view.bookings.get(id).map(|booking| &booking.window);
-    let shares = |window: &BookingWindow| {
-        behind.iter().filter_map(|id| held(id)).any(|late| {
-            late.suite == window.suite
-                || late.equipment.values().any(|unit| window.equipment.values().any(|it| it == unit))
-        })
-    };
-    let placed = planned(&view.bookings, &view.batches, view.now);
-    placed.filter(|(id, booking)| behind.contains(id) || shares(&booking.window)).map(|(id, _)| id).collect()
+fn inputs(view: &View) -> Option<Hash> {
+    planning_inputs(&view.facility, &view.bookings, &view.batches, view.now).ok()
 }
 
-fn broken(error: impl std::fmt::Display) -> NoPlan {
+fn broken(view: &View, error: impl std::fmt::Display) -> NoPlan {
     let said = Bilingual::new(
         format!("計画を計算できませんでした({error})。"),
         format!("The plan could not be calculated ({error})."),
     );
-    NoPlan { said, unplaced: Vec::new() }
+    NoPlan { said, unplaced: Vec::new(), inputs: inputs(view) }
 }
 
-fn search(
-    view: &View,
-    open: &BTreeSet<&BookingId>,
-    slips: &[(BookingId, i64)],
-    stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Result<Proposal, Vec<BookingId>>, NoPlan> {
-    let time = Translation::of(view);
-    let spec = spec(view, &time, Some(open));
-    let problem = Problem::new(&spec).map_err(broken)?;
-    let params = Params::default();
-    let stop = Stop { steps: Some(SEARCH_STEPS), asked: stop };
-    let outcome = solve(&problem, &params, SEARCH_SEED.into(), stop);
-    let named = outcome.plan.named(&problem);
-    let missing: Vec<BookingId> = named
-        .batches
-        .iter()
-        .filter(|batch| batch.route.is_none())
-        .filter_map(|batch| batch.batch.parse().ok())
-        .collect();
-    if !missing.is_empty() {
-        return Ok(Err(missing));
+/// A search that has ended.
+struct Search<'v> {
+    view: &'v View,
+    time: Translation,
+    spec: ProblemSpec,
+    found: Replanned,
+    /// What has no place, or none within its agreement.
+    unplaced: Vec<BookingId>,
+}
+
+impl<'v> Search<'v> {
+    fn run(
+        view: &'v View,
+        asked: Option<&BTreeSet<BookingId>>,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Self, NoPlan> {
+        let time = Translation::of(view);
+        let spec = spec(view, &time, asked);
+        let problem = Problem::new(&spec).map_err(|error| broken(view, error))?;
+        let before = before(view, &time, &spec, asked).resolve(&problem).map_err(|error| broken(view, error))?;
+        let disrupted = Disrupted::recorded(problem, before);
+        let disrupted = if disturbed(view).is_empty() { disrupted } else { disrupted.least() };
+        let stop = Stop { steps: Some(SEARCH_STEPS), asked: stop };
+        let found = replan(&disrupted, &Params::default(), SEARCH_SEED.into(), stop);
+        let unplaced: Vec<BookingId> =
+            found.missing.iter().chain(&found.proposals).filter_map(|ix| id_of(&found.problem, *ix)).collect();
+        if unplaced.is_empty()
+            && let Some(violation) = check(&found.problem, &found.plan).first()
+        {
+            return Err(broken(view, violation.describe(&found.problem)));
+        }
+        Ok(Self { view, time, spec, found, unplaced })
     }
-    if let Some(violation) = check(&problem, &outcome.plan).first() {
-        tracing::warn!(said = violation.describe(&problem), "the referee does not accept a plan that was found");
-        return Ok(Err(open.iter().map(|id| (*id).clone()).collect()));
+
+    fn proposal(self, asked: Option<&BTreeSet<BookingId>>) -> Result<Proposal, NoPlan> {
+        let Self { view, time, found, .. } = &self;
+        let named = found.plan.named(&found.problem);
+        let slips = slips(view);
+        let moves = self.moves(&named, &slips);
+        let asks = words::asks(view, &moves, asked);
+        let waiting: Vec<&BookingId> = match asked {
+            Some(_) => moves.iter().map(|item| &item.booking).filter(|id| self.waits(id)).collect(),
+            None => Vec::new(),
+        };
+        if asks.is_empty() && !waiting.is_empty() {
+            let unplaced: Vec<BookingId> = waiting.into_iter().cloned().collect();
+            return Err(NoPlan { said: words::waiting(view, &unplaced), unplaced, inputs: inputs(view) });
+        }
+        let inputs = planning_inputs(&view.facility, &view.bookings, &view.batches, view.now);
+        let adopted = AdoptedPlan {
+            inputs: inputs.map_err(|error| broken(view, error))?,
+            seed: SEARCH_SEED,
+            steps: found.steps,
+            solver: SOLVER.to_owned(),
+            objective: objective(recount(&found.problem, &found.plan)),
+            origin: time.origin,
+            slot_min: u32::try_from(SLOT_MIN).unwrap_or(5),
+            cause: words::cause(view, &slips),
+            batches: named.batches.iter().filter_map(planned_batch).collect(),
+            moves,
+        };
+        Ok(Proposal { adopted, slips, asks })
     }
-    let moves = moves(view, &time, &spec, &named, open, slips);
-    let inputs = planning_inputs(&view.facility, &view.bookings, &view.batches, view.now).map_err(broken)?;
-    let adopted = AdoptedPlan {
-        inputs,
-        seed: SEARCH_SEED,
-        steps: outcome.steps,
-        solver: SOLVER.to_owned(),
-        objective: objective(recount(&problem, &outcome.plan)),
-        origin: time.origin,
-        slot_min: u32::try_from(SLOT_MIN).unwrap_or(5),
-        cause: cause(slips),
-        batches: named.batches.iter().filter_map(planned_batch).collect(),
-        moves,
-    };
-    Ok(Ok(Proposal { adopted, slips: slips.to_vec() }))
+
+    fn waits(&self, id: &BookingId) -> bool {
+        self.view.bookings.get(id).is_some_and(|booking| booking.open_move(self.view.now).is_some())
+    }
+
+    /// The bookings whose windows change, each with the reason.
+    fn moves(&self, named: &NamedPlan, slips: &[(BookingId, i64)]) -> Vec<Move> {
+        let one = |placement: &NamedPlacement| {
+            let id: BookingId = placement.batch.parse().ok()?;
+            let booking = self.view.bookings.get(&id)?;
+            let recipe = &self.view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
+            let batch = self.spec.batches.iter().find(|batch| batch.id == placement.batch)?;
+            let mut new = window(&self.time, recipe, batch, placement)?;
+            let before = &booking.window;
+            if matches!(booking.state, BookingState::Issued(_)) {
+                new.from = before.from;
+                if !slips.iter().any(|(slipped, _)| *slipped == id) {
+                    return None;
+                }
+            }
+            let starts: Vec<Slot> = before.activities.iter().map(|it| self.time.floor(it.from)).collect();
+            let stays = starts == placement.starts && before.suite == new.suite && before.equipment == new.equipment;
+            (!stays).then(|| {
+                let reason = words::reason(self.view, &id, slips, &self.why(&id));
+                Move { booking: id.clone(), window: new, reason }
+            })
+        };
+        named.batches.iter().filter_map(one).collect()
+    }
+
+    /// Why the search moved a booking.
+    fn why(&self, id: &BookingId) -> words::Why {
+        let problem = &self.found.problem;
+        let of = |ix: &BatchIx| id_of(problem, *ix);
+        let moved = self.found.moves.iter().find(|it| of(&it.batch).as_ref() == Some(id));
+        match moved.map(|it| &it.reason) {
+            Some(Reason::Hit) => words::Why::Hit,
+            Some(Reason::MakesRoom { by }) => words::Why::MakesRoom(by.iter().filter_map(of).collect()),
+            Some(Reason::New | Reason::Better) | None => words::Why::Better,
+        }
+    }
+}
+
+fn id_of(problem: &Problem, ix: BatchIx) -> Option<BookingId> {
+    problem.batch(ix)?.id.parse().ok()
 }
 
 fn objective(it: Objective) -> PlanObjective {
     let Objective { tardiness, changeover, route, drop, makespan, total } = it;
     PlanObjective { total, tardiness, changeover, route, drop, makespan }
-}
-
-fn cause(slips: &[(BookingId, i64)]) -> Bilingual {
-    if slips.is_empty() {
-        return Bilingual::new("計画担当の依頼", "asked for by a planner");
-    }
-    let list = |ja: bool| {
-        let one = |(id, late): &(BookingId, i64)| {
-            let (h, min) = (late / 60, late % 60);
-            if ja { format!("{id} が{h}時間{min}分の遅れ") } else { format!("{id} is {h} h {min} min behind") }
-        };
-        slips.iter().map(one).collect::<Vec<_>>().join(if ja { "、" } else { ", " })
-    };
-    Bilingual::new(list(true), list(false))
 }
 
 fn planned_batch(named: &NamedPlacement) -> Option<PlannedBatch> {
@@ -178,51 +243,126 @@ fn planned_batch(named: &NamedPlacement) -> Option<PlannedBatch> {
     })
 }
 
-/// The facility with everything that is planned: what is in `open` may move as far as it may, all else stays; without a set,
-/// everything may.
-fn spec(view: &View, time: &Translation, open: Option<&BTreeSet<&BookingId>>) -> ProblemSpec {
+/// Where a booking that has not begun may go.
+enum Room<'v> {
+    /// Within its agreement's tolerance of what was promised.
+    Agreed,
+    /// Where its tenant is being asked to let it go, and nowhere else.
+    Proposed(&'v BookingWindow),
+    /// Wherever its agreement has suites; its tenant is to be asked.
+    Anywhere,
+}
+
+impl<'v> Room<'v> {
+    /// Without anybody asked, all keep to their agreements.
+    fn of(id: &BookingId, booking: &'v Booking, view: &View, asked: Option<&BTreeSet<BookingId>>) -> Self {
+        match (asked, booking.open_move(view.now)) {
+            (Some(_), Some(open)) => Self::Proposed(&open.window),
+            (Some(asked), None) if asked.contains(id) => Self::Anywhere,
+            (Some(_) | None, _) => Self::Agreed,
+        }
+    }
+}
+
+/// Where a booking is to be: where it is held, or where it is about to be moved with its tenant's consent.
+fn target<'v>(booking: &'v Booking, room: &Room<'v>) -> &'v BookingWindow {
+    match room {
+        Room::Proposed(window) => window,
+        Room::Agreed | Room::Anywhere => booking.accepted_move().map_or(&booking.window, |it| &it.window),
+    }
+}
+
+/// The facility with everything that is planned; with `asked`, these bookings may go beyond their agreements.
+fn spec(view: &View, time: &Translation, asked: Option<&BTreeSet<BookingId>>) -> ProblemSpec {
     let placed = planned(&view.bookings, &view.batches, view.now);
-    let batches =
-        placed.filter_map(|(id, booking)| batch(id, booking, view, time, open.is_none_or(|open| open.contains(id))));
+    let batches = placed.filter_map(|(id, booking)| match booking.state {
+        BookingState::Issued(_) => running(id, booking, view, time),
+        _ => waiting(id, booking, view, time, &Room::of(id, booking, view, asked)),
+    });
     let mut spec = problem(view, time, batches.collect());
     spec.now = time.ceil(view.now);
     spec
 }
 
-fn batch(id: &BookingId, booking: &Booking, view: &View, time: &Translation, open: bool) -> Option<BatchSpec> {
+/// Where everything of a specification is now: as recorded where it has begun, as expected of what runs, as agreed of the rest.
+fn before(view: &View, time: &Translation, spec: &ProblemSpec, asked: Option<&BTreeSet<BookingId>>) -> NamedPlan {
+    let one = |batch: &BatchSpec| {
+        let id: BookingId = batch.id.parse().ok()?;
+        let booking = view.bookings.get(&id)?;
+        let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
+        let at = target(booking, &Room::of(&id, booking, view, asked));
+        let starts = match booking.state {
+            BookingState::Issued(_) => starts(&expected(booking, view), time).into_iter().map(|(at, _)| at).collect(),
+            _ => at.activities.iter().map(|it| time.floor(it.from)).collect(),
+        };
+        let units = recipe.equipment.iter().filter_map(|need| at.equipment.get(&need.role));
+        Some(NamedPlacement {
+            batch: batch.id.clone(),
+            // What is not among its ways any more has no place until it is given one.
+            route: batch.routes.iter().find(|route| route.name == at.suite.as_str()).map(|route| route.name.clone()),
+            starts,
+            suites: vec![at.suite.to_string()],
+            equipment: units.map(ToString::to_string).collect(),
+        })
+    };
+    NamedPlan { problem: spec.name.clone(), batches: spec.batches.iter().filter_map(one).collect() }
+}
+
+/// The slots in which work began or is expected to begin, and whether it has begun.
+fn starts(steps: &[Step], time: &Translation) -> Vec<(Slot, bool)> {
+    let mut before = Slot::MIN;
+    let one = |step: &Step| {
+        if !step.begun {
+            return (time.ceil(step.from), false);
+        }
+        // What began in one slot is told apart by a slot each.
+        before = time.floor(step.from).max(before.saturating_add(1));
+        (before, true)
+    };
+    steps.iter().map(one).collect()
+}
+
+/// A batch that has been issued: what has begun of it is fixed, and so is its place.
+fn running(id: &BookingId, booking: &Booking, view: &View, time: &Translation) -> Option<BatchSpec> {
     let (mut batch, mut fixed) = booked_spec(id.as_str(), booking, view)?;
     let steps = expected(booking, view);
     if steps.len() != fixed.starts.len() {
         return None;
     }
+    fixed.starts = starts(&steps, time).into_iter().map(|(at, begun)| begun.then_some(at)).collect();
+    for route in &mut batch.routes {
+        overtaken(&mut route.activities, &fixed.starts, &steps);
+    }
     let end = booking.window.activities.last().map_or(booking.window.until, |last| last.until);
     batch.due = time.ceil(end);
-    let running = matches!(booking.state, BookingState::Issued(_));
-    let mut before = Slot::MIN;
-    for (start, step) in fixed.starts.iter_mut().zip(&steps) {
-        if step.begun || !open {
-            // What began in one slot is told apart by a slot each.
-            let at = time.floor(step.from).max(before.saturating_add(1));
-            *start = Some(at);
-            before = at;
-        }
-    }
-    if running {
-        for route in &mut batch.routes {
-            overtaken(&mut route.activities, &fixed.starts, &steps);
-        }
-        batch.release = fixed.starts.iter().flatten().min().copied().unwrap_or_else(|| time.floor(booking.window.from));
-    } else if open {
-        let promised = booking.promised.as_ref().unwrap_or(&booking.window);
-        let agreement = view.facility.agreement_for(&booking.tenant, &booking.product)?;
-        let tolerance = slots(i64::from(agreement.tolerance_h) * 60);
-        let start = time.floor(promised.from);
+    batch.release = fixed.starts.iter().flatten().min().copied().unwrap_or_else(|| time.floor(booking.window.from));
+    batch.commitment = Some(fixed);
+    Some(batch)
+}
+
+/// A booking without a batch yet.
+fn waiting(id: &BookingId, booking: &Booking, view: &View, time: &Translation, room: &Room<'_>) -> Option<BatchSpec> {
+    let agreement = view.facility.agreement_for(&booking.tenant, &booking.product)?;
+    let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
+    let mut batch = batch_spec(id.as_str(), recipe, agreement, &view.facility);
+    let to = target(booking, room);
+    let tolerance = slots(i64::from(agreement.tolerance_h) * 60);
+    let place = match room {
+        Room::Agreed => Some((booking.agreed(), tolerance)),
+        Room::Proposed(window) => Some((*window, 0)),
+        Room::Anywhere => None,
+    };
+    batch.release = time.floor(booking.agreed().from) - tolerance;
+    if let Some((at, tolerance)) = place {
+        let start = time.floor(at.from);
+        batch.routes.retain(|route| route.name == at.suite.as_str());
         batch.booking = Some(BookingSpec { start, earlier: tolerance, later: tolerance });
         batch.release = start - tolerance;
-    } else {
-        batch.release = fixed.starts.iter().flatten().min().copied().unwrap_or(0);
     }
-    batch.commitment = Some(fixed);
+    if batch.routes.iter().any(|route| route.activities.len() != to.activities.len()) || batch.routes.is_empty() {
+        return None;
+    }
+    batch.due = time.ceil(to.activities.last().map_or(to.until, |last| last.until));
     Some(batch)
 }
 
@@ -248,68 +388,16 @@ fn overtaken(activities: &mut [scheduler::ActivitySpec], starts: &[Option<Slot>]
     }
 }
 
-fn moves(
-    view: &View,
-    time: &Translation,
-    spec: &ProblemSpec,
-    named: &NamedPlan,
-    open: &BTreeSet<&BookingId>,
-    slips: &[(BookingId, i64)],
-) -> Vec<Move> {
-    let one = |placement: &NamedPlacement| {
-        let id: BookingId = placement.batch.parse().ok()?;
-        let booking = view.bookings.get(&id).filter(|_| open.contains(&id))?;
-        let recipe = &view.recipes.get(&(booking.recipe.clone(), booking.version))?.body;
-        let batch = spec.batches.iter().find(|batch| batch.id == placement.batch)?;
-        let mut new = window(time, recipe, batch, placement)?;
-        if matches!(booking.state, BookingState::Issued(_)) {
-            new.from = booking.window.from;
-            let behind = slips.iter().any(|(slipped, _)| *slipped == id);
-            if !behind {
-                return None;
-            }
-        }
-        let before: Vec<Slot> = booking.window.activities.iter().map(|it| time.floor(it.from)).collect();
-        (before != placement.starts).then(|| Move {
-            booking: id.clone(),
-            window: new,
-            reason: reason(view, &id, slips),
-        })
-    };
-    named.batches.iter().filter_map(one).collect()
-}
-
-/// Why a booking moves.
-fn reason(view: &View, id: &BookingId, slips: &[(BookingId, i64)]) -> Bilingual {
-    if let Some((_, late)) = slips.iter().find(|(slipped, _)| slipped == id) {
-        let (h, min) = (late / 60, late % 60);
-        return Bilingual::new(
-            format!("実績が{h}時間{min}分遅れているため"),
-            format!("because it is {h} h {min} min behind what was planned"),
-        );
-    }
-    let window = view.bookings.get(id).map(|booking| &booking.window);
-    let shared = slips.iter().find(|(slipped, _)| {
-        let late = view.bookings.get(slipped).map(|booking| &booking.window);
-        matches!((window, late), (Some(own), Some(late)) if own.suite == late.suite)
-    });
-    match shared {
-        Some((slipped, _)) => Bilingual::new(
-            format!("同じスイートを先に使う {slipped} が遅れているため"),
-            format!("because {slipped}, which has the suite before it, is late"),
-        ),
-        None => Bilingual::new("計画全体の費用を下げるため", "because the plan as a whole costs less"),
-    }
-}
-
-/// Judges a plan before it is adopted, with the referee that shares no code with the search (SCH-10).
+/// Judges a plan before it is adopted, with the referee that shares no code with the search (SCH-10); with `asks`, as if these tenants
+/// had consented.
 ///
 /// # Errors
 /// The first rule that the plan breaks.
-pub fn judge(view: &View, adopted: &AdoptedPlan) -> Result<(), Rejection> {
+pub fn judge(view: &View, adopted: &AdoptedPlan, asks: &[Ask]) -> Result<(), Rejection> {
     let no = |ja: String, en: String| Err(Rejection::new("SCH-10", ja, en).about("plan"));
     let time = Translation { origin: adopted.origin };
-    let mut spec = spec(view, &time, None);
+    let asked: BTreeSet<BookingId> = asks.iter().map(|ask| ask.booking.clone()).collect();
+    let mut spec = spec(view, &time, (!asks.is_empty()).then_some(&asked));
     // A person reads before adopting; a start that has passed meanwhile is a delay like any other, not a fault of the plan.
     spec.now = 0;
     let named = NamedPlan { problem: spec.name.clone(), batches: adopted.batches.iter().map(placement).collect() };

@@ -11,7 +11,7 @@ use mes_core::{
 use scheduler::{Answer, BatchSpec, Committed, Problem, Request, quote};
 
 use crate::{
-    intake::{Translation, batch_spec, booked_spec, held, named_plan, problem, slots},
+    intake::{Translation, batch_spec, beside_id, booked_spec, held, named_plan, problem, slots},
     progress::expected_window,
 };
 
@@ -118,7 +118,7 @@ fn around(view: &View, id: &BookingId, booking: &Booking) -> Vec<Reason> {
 fn elsewhere(view: &View, id: &BookingId, booking: &Booking) -> Vec<Reason> {
     let time = Translation::of(view);
     let mut others = held(view, &time);
-    others.retain(|batch| batch.id != id.as_str());
+    others.retain(|batch| batch.id != id.as_str() && batch.id != beside_id(id));
     let spec = problem(view, &time, others);
     let Some(agreement) = view.facility.agreement_for(&booking.tenant, &booking.product) else { return Vec::new() };
     let Some(master) = view.recipes.get(&(booking.recipe.clone(), booking.version)) else { return Vec::new() };

@@ -1,6 +1,8 @@
 //! The one integration binary. Add a file here and a line below; a second binary would link everything twice.
 
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod devices;

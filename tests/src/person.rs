@@ -94,6 +94,7 @@ impl<'f> Person<'f> {
                 BookingCommand::AssessRisk { assessment: risk.clone(), text: Some(text), sign }
             }
             (BookingStep::Approval, _) => BookingCommand::Approve { sign },
+            (BookingStep::Consent, _) => BookingCommand::AcceptMove { sign },
             _ => BookingCommand::Confirm { sign },
         };
         let signer = self.enters(&Facility::password(&self.id)).await?;

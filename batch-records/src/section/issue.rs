@@ -156,6 +156,34 @@ fn formula(source: &Source) -> Block {
     }
 }
 
+/// What an event is called on the way from a booking to its issue; none for all others.
+fn on_the_way(event: &Event) -> Option<(&'static str, &'static str)> {
+    Some(match event {
+        Event::Booking(BookingEvent::Requested { .. }) => ("仮予約", "Tentative booking"),
+        Event::Booking(BookingEvent::Held { .. }) => ("仮予約の枠を確保", "Window held"),
+        Event::Booking(BookingEvent::RiskAssessed { .. }) => ("同居のリスク評価", "Risk of co-location assessed"),
+        Event::Booking(BookingEvent::Approved { .. }) => {
+            ("予約を品質保証が承認", "Booking approved by quality assurance")
+        }
+        Event::Booking(BookingEvent::Moved { .. }) => ("計画により枠を移動", "Window moved by a plan"),
+        Event::Booking(BookingEvent::MoveProposed { .. }) => {
+            ("許容幅を超える枠変更を提案", "Move beyond the agreement proposed")
+        }
+        Event::Booking(BookingEvent::MoveAccepted { .. }) => {
+            ("入居者が枠変更を承諾", "Proposed move accepted by the tenant")
+        }
+        Event::Booking(BookingEvent::MoveRefused { .. }) => {
+            ("入居者が枠変更を拒否", "Proposed move refused by the tenant")
+        }
+        Event::Booking(BookingEvent::MoveLapsed { .. }) => ("枠変更案の期限切れ", "Proposed move lapsed"),
+        Event::Booking(BookingEvent::MoveWithdrawn { .. }) => ("枠変更案を取下げ", "Proposed move withdrawn"),
+        Event::Booking(BookingEvent::Confirmed { .. }) => ("予約確定", "Booking confirmed"),
+        Event::Booking(BookingEvent::BatchIssued { .. }) => ("製造指図に移行", "Batch issued for it"),
+        Event::Batch(BatchEvent::Issued { .. }) => ("製造指図の発行", "Batch issued"),
+        _ => return None,
+    })
+}
+
 /// Row 4.
 pub(super) fn order(source: &Source) -> Section {
     let issued = source.issued();
@@ -190,21 +218,7 @@ pub(super) fn order(source: &Source) -> Section {
         ),
     ];
     let rows = source.lines.iter().filter_map(|line| {
-        let (ja, en) = match &line.event {
-            Some(Event::Booking(BookingEvent::Requested { .. })) => ("仮予約", "Tentative booking"),
-            Some(Event::Booking(BookingEvent::Held { .. })) => ("仮予約の枠を確保", "Window held"),
-            Some(Event::Booking(BookingEvent::RiskAssessed { .. })) => {
-                ("同居のリスク評価", "Risk of co-location assessed")
-            }
-            Some(Event::Booking(BookingEvent::Approved { .. })) => {
-                ("予約を品質保証が承認", "Booking approved by quality assurance")
-            }
-            Some(Event::Booking(BookingEvent::Moved { .. })) => ("計画により枠を移動", "Window moved by a plan"),
-            Some(Event::Booking(BookingEvent::Confirmed { .. })) => ("予約確定", "Booking confirmed"),
-            Some(Event::Booking(BookingEvent::BatchIssued { .. })) => ("製造指図に移行", "Batch issued for it"),
-            Some(Event::Batch(BatchEvent::Issued { .. })) => ("製造指図の発行", "Batch issued"),
-            _ => return None,
-        };
+        let (ja, en) = on_the_way(line.event.as_ref()?)?;
         Some(Row::of(line, vec![Cell::both(ja, en), line.actor(), Cell::time(Some(line.at()))]))
     });
     let table = Block::Table {

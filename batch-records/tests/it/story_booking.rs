@@ -5,7 +5,9 @@ use mes_core::{
     booking::{
         BookingEvent, BookingStep, BookingWindow, Infection, Regime, RiskAnswer, RiskAssessment, RiskQuestion, Stated,
     },
+    id::BookingId,
     journal::Event,
+    quantity::Bilingual,
     tenant::Role,
 };
 
@@ -59,8 +61,33 @@ impl Story {
         self.of_booking(QA, approved);
         let signature = Some(self.step(admin, BookingStep::Confirmation));
         self.of_booking(admin, BookingEvent::Confirmed { booking: id("BK-0001"), by: id("kato"), signature });
+        self.asked_to_move(planner, admin, (&window, &moved));
         let plan = id("PLN-1");
         self.of_booking(admin, BookingEvent::Moved { booking: id("BK-0001"), old: window, window: moved, plan });
+    }
+
+    /// Four proposals of a move: nobody answered, the tenant refused, no longer needed, and the tenant's consent.
+    fn asked_to_move(&mut self, planner: Staff, admin: Staff, (old, window): (&BookingWindow, &BookingWindow)) {
+        let booking: BookingId = id("BK-0001");
+        let due = window.from;
+        let proposed = || BookingEvent::MoveProposed {
+            booking: booking.clone(),
+            old: old.clone(),
+            window: window.clone(),
+            reason: Bilingual::new("空きがなくなったため", "no capacity of this kind any more"),
+            until: due,
+            by: id("kato"),
+        };
+        self.of_booking(admin, proposed());
+        self.of_booking(admin, BookingEvent::MoveLapsed { booking: booking.clone(), due, noticed: due });
+        self.of_booking(admin, proposed());
+        let text = Some("患者の予定 the patient's date".into());
+        self.of_booking(planner, BookingEvent::MoveRefused { booking: booking.clone(), by: id("mori"), text });
+        self.of_booking(admin, proposed());
+        self.of_booking(admin, BookingEvent::MoveWithdrawn { booking: booking.clone(), plan: id("PLN-0") });
+        self.of_booking(admin, proposed());
+        let signature = self.step(planner, BookingStep::Consent);
+        self.of_booking(planner, BookingEvent::MoveAccepted { booking, signature });
     }
 
     fn step(&mut self, by: Staff, step: BookingStep) -> mes_core::access::Signature {

@@ -32,8 +32,8 @@ use axum::{
 use mes_core::access::Action as A;
 pub use page::simulators::serve as serve_simulators;
 use page::{
-    act, batch, booking, bookings, certificates, changes, demo, deviations, devices, issue, login, metrics, overview,
-    plan, recipes, records, reports, review, sign, trail, trend,
+    act, adopt, batch, booking, bookings, certificates, changes, consent, demo, deviations, devices, issue, login,
+    metrics, overview, plan, recipes, records, reports, review, sign, trail, trend,
 };
 use policy::Policy::{self, Demo, Monitor, Needs, Open, Person};
 use port::Desk;
@@ -102,11 +102,14 @@ fn planning() -> Vec<Route> {
         send("/bookings/{booking}/approve",        Needs(&[A::ApproveBooking]), post(booking::approve)),
         send("/bookings/{booking}/confirm",        Needs(&[A::ConfirmBooking]), post(booking::confirm)),
         send("/bookings/{booking}/refuse",         Needs(&[A::ConfirmBooking]), post(booking::refuse)),
+        send("/bookings/{booking}/move/accept",    Needs(&[A::AnswerMove]),     post(consent::accept)),
+        send("/bookings/{booking}/move/refuse",    Needs(&[A::AnswerMove]),     post(consent::refuse)),
         show("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     get(issue::show)),
         send("/bookings/{booking}/issue",          Needs(&[A::IssueBatch]),     post(issue::issue)),
         show("/plan",                              Person,                      get(plan::show)),
         send("/plan/propose",                      Needs(&[A::AdoptPlan]),      post(plan::propose)),
-        send("/plan/{plan}/adopt",                 Needs(&[A::AdoptPlan]),      post(plan::adopt)),
+        send("/plan/ask",                          Needs(&[A::AdoptPlan]),      post(adopt::ask)),
+        send("/plan/{plan}/adopt",                 Needs(&[A::AdoptPlan]),      post(adopt::adopt)),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use mes_core::{
-    booking::{AdoptedPlan, BookingCommand, Move, PlanObjective},
+    booking::{AdoptedPlan, Ask, BookingCommand, BookingEvent, Move, PlanObjective},
     engine::Command,
     journal::Hash,
     quantity::Bilingual,
@@ -82,6 +82,10 @@ async fn a_quote_that_stands_is_shown_with_its_end_and_can_be_requested() {
 
 /// A desk whose planner has found a plan that moves tenant A's booking.
 fn with_proposal() -> Arc<TestDesk> {
+    proposing(Vec::new())
+}
+
+fn proposing(asks: Vec<Ask>) -> Arc<TestDesk> {
     let mut desk = TestDesk::new(&[]);
     let window = desk.view.bookings[&id::<mes_core::id::BookingId>("BKG-A2")].window.clone();
     let reason = Bilingual::new("遅れのため", "because it is late");
@@ -97,7 +101,7 @@ fn with_proposal() -> Arc<TestDesk> {
         batches: Vec::new(),
         moves: vec![Move { booking: id("BKG-A2"), window, reason }],
     };
-    let found = Ok(Proposal { adopted, slips: vec![(id("BKG-A2"), 90)] });
+    let found = Ok(Proposal { adopted, slips: vec![(id("BKG-A2"), 90)], asks });
     Arc::get_mut(&mut desk).unwrap().proposal = Some(Arc::new(found));
     desk
 }
@@ -146,4 +150,96 @@ async fn an_auditor_sees_the_chart_of_the_tenants_granted_and_adopts_nothing() {
     let mut browser = Browser::of(with_proposal(), "endo", "en").await;
     let page = browser.get("/plan").await.body;
     assert!(page.contains("BKG-A2") && !page.contains("BKG-B1") && !page.contains("Adopt this plan"), "{page}");
+}
+
+#[tokio::test]
+async fn sch_10_the_planner_asks_the_tenants_before_a_plan_beyond_their_agreements_can_be_adopted() {
+    let reason = Bilingual::new("空きがなくなったため", "no capacity of this kind any more");
+    let asks = vec![Ask { booking: id("BKG-A2"), reason }];
+    let mut browser = Browser::of(proposing(asks.clone()), "nakamura", "en").await;
+    let page = browser.get("/plan").await.body;
+    for shown in ["needs the tenant&#39;s consent", "The tenant reads: no capacity of this kind", "Ask the tenants"] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("Adopt this plan"));
+    let other = browser.post("/plan/ask", "inputs=ffff").await;
+    assert!(other.status == StatusCode::UNPROCESSABLE_ENTITY && other.body.contains("SCH-10"));
+    let inputs = field(&page, "inputs");
+    assert_eq!(browser.post("/plan/ask", &format!("inputs={inputs}")).await.location, "/plan#proposal");
+    let acts = browser.desk.acts.lock().unwrap();
+    let Command::ProposeMoves { asks: sent, .. } = &acts.last().unwrap().command else { panic!() };
+    assert_eq!(*sent, asks);
+}
+
+/// A desk at which tenant A is asked to let BKG-A2 move from SU-2 to SU-1.
+fn asked() -> Arc<TestDesk> {
+    let mut view = super::fixture::view(&[]);
+    let mut bookings = (*view.bookings).clone();
+    let booking = bookings.get_mut(&id::<mes_core::id::BookingId>("BKG-A2")).unwrap();
+    let mut window = booking.window.clone();
+    window.suite = id("SU-1");
+    booking.apply(&BookingEvent::MoveProposed {
+        booking: id("BKG-A2"),
+        old: booking.window.clone(),
+        window,
+        reason: Bilingual::new("空きがなくなったため", "no capacity of this kind any more"),
+        until: at("2026-07-04T00:00:00.000Z"),
+        by: id("nakamura"),
+    });
+    view.bookings = Arc::new(bookings);
+    let mut desk = TestDesk::new(&[]);
+    Arc::get_mut(&mut desk).unwrap().view = Arc::new(view);
+    desk
+}
+
+#[tokio::test]
+async fn sch_10_a_tenant_sees_both_slots_the_reason_and_the_end_and_consents_with_a_signature() {
+    let mut browser = Browser::of(asked(), "aoki", "ja").await;
+    let list = browser.get("/bookings").await.body;
+    assert!(list.contains("枠変更案あり。回答期限 2026-07-04 09:00"), "{list}");
+    let page = browser.get("/bookings/BKG-A2").await.body;
+    for shown in ["BKG-A2 の枠変更案", "SU-2", "SU-1", "空きがなくなったため", "2026-07-04 09:00", "入居者の回答待ち"]
+    {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    for secret in ["BKG-B1", "TEN-B", "ベイサイド"] {
+        assert!(!page.contains(secret), "{secret}");
+    }
+    let form = format!(
+        "statement={}&shown_at={}&signature={}&password=",
+        field(&page, "statement"),
+        field(&page, "shown_at"),
+        field(&page, "signature"),
+    );
+    let wrong = browser.post("/bookings/BKG-A2/move/accept", &format!("{form}wrong")).await;
+    assert!(wrong.body.contains("P11-23") && wrong.body.contains("枠変更案"), "{}", wrong.body);
+    let right = format!("{form}{}", PASSWORD.replace(' ', "+"));
+    assert_eq!(browser.post("/bookings/BKG-A2/move/accept", &right).await.location, "/bookings/BKG-A2");
+    let acts = browser.desk.acts.lock().unwrap();
+    let act = acts.last().unwrap();
+    let Command::Booking { command: BookingCommand::AcceptMove { sign }, .. } = &act.command else { panic!() };
+    assert!(act.signer.is_some() && sign.statement.to_string() == field(&page, "statement"));
+}
+
+#[tokio::test]
+async fn bkg_03_a_tenant_refuses_a_move_with_a_reason() {
+    let mut browser = Browser::of(asked(), "aoki", "en").await;
+    assert_eq!(browser.post("/bookings/BKG-A2/move/refuse", "text=patient").await.location, "/bookings/BKG-A2");
+    let acts = browser.desk.acts.lock().unwrap();
+    let command = &acts.last().unwrap().command;
+    assert!(
+        matches!(command, Command::Booking { command: BookingCommand::RefuseMove { text }, .. } if text == "patient")
+    );
+}
+
+#[tokio::test]
+async fn sod_14_nobody_else_is_given_the_answer_to_a_proposed_move() {
+    for (person, found) in [("nakamura", true), ("endo", true), ("baba", false), ("bessho", false)] {
+        let mut browser = Browser::of(asked(), person, "en").await;
+        let page = browser.get("/bookings/BKG-A2").await;
+        assert_eq!(page.status == StatusCode::OK, found, "{person}");
+        assert_eq!(page.body.contains("Proposed move of BKG-A2"), found, "{person}");
+        assert!(!page.body.contains("/move/accept"), "{person}");
+        assert!(found || page.status == StatusCode::NOT_FOUND, "{person}");
+    }
 }

@@ -225,6 +225,7 @@ pub(crate) fn booking_step(step: BookingStep) -> &'static str {
         BookingStep::RiskAssessment => "step-risk",
         BookingStep::Approval => "step-approval",
         BookingStep::Confirmation => "step-confirmation",
+        BookingStep::Consent => "step-consent",
     }
 }
 

@@ -49,6 +49,8 @@ actions! {
     AssessBooking = "assess_booking", "同居のリスク評価", "assess the risk of a booking";
     /// Approve a booking for quality.
     ApproveBooking = "approve_booking", "予約の品質承認", "approve a booking for quality";
+    /// Accept or refuse a proposed move of a booking beyond its agreement.
+    AnswerMove = "answer_move", "枠変更案への回答", "answer a proposed move";
     /// See the plan of the whole facility, and adopt one.
     AdoptPlan = "adopt_plan", "製造計画の採用", "adopt a plan";
     /// Issue a batch.
@@ -111,11 +113,12 @@ pub fn action_of(command: &Command) -> Action {
         Command::Batch { command, .. } => action_of_batch(command),
         Command::Booking { command, .. } => match command {
             BookingCommand::Request { .. } | BookingCommand::Withdraw => Action::RequestBooking,
+            BookingCommand::AcceptMove { .. } | BookingCommand::RefuseMove { .. } => Action::AnswerMove,
             BookingCommand::AssessRisk { .. } => Action::AssessBooking,
             BookingCommand::Approve { .. } => Action::ApproveBooking,
             BookingCommand::Confirm { .. } | BookingCommand::Refuse { .. } => Action::ConfirmBooking,
         },
-        Command::AdoptPlan { .. } => Action::AdoptPlan,
+        Command::AdoptPlan { .. } | Command::ProposeMoves { .. } => Action::AdoptPlan,
         Command::SubmitRecipe { .. } => Action::SubmitRecipe,
         Command::ApproveRecipe { approval: Approval::Production, .. } => Action::ApproveRecipeProduction,
         Command::ApproveRecipe { approval: Approval::Quality, .. } => Action::ApproveRecipeQuality,
@@ -175,5 +178,6 @@ pub fn action_of_signature(subject: &Subject, meaning: Meaning) -> Action {
         (Subject::Booking(_, BookingStep::RiskAssessment), _) => Action::AssessBooking,
         (Subject::Booking(_, BookingStep::Approval), _) => Action::ApproveBooking,
         (Subject::Booking(_, BookingStep::Confirmation), _) => Action::ConfirmBooking,
+        (Subject::Booking(_, BookingStep::Consent), _) => Action::AnswerMove,
     }
 }

@@ -106,6 +106,7 @@ fn rows(action: Action) -> &'static [(Role, Staff)] {
         | A::ConfirmBooking
         | A::AssessBooking
         | A::ApproveBooking
+        | A::AnswerMove
         | A::AdoptPlan
         | A::ProposeChange
         | A::ApproveChange

@@ -8,7 +8,7 @@ use crate::{
     access::Rejection,
     batch::Batch,
     booking::{
-        AdoptedPlan, Booking, BookingContext, BookingEvent, BookingState, BookingWindow, Move, PlanEvent,
+        AdoptedPlan, Ask, Booking, BookingContext, BookingEvent, BookingState, BookingWindow, Move, PlanEvent,
         decide::Events,
         judge::{agreed, fits, in_time},
         planning_inputs,
@@ -28,6 +28,23 @@ pub type PlanContext<'a> = BookingContext<'a>;
 /// The rule that says no.
 pub fn adopt(plan: &PlanId, adopted: &AdoptedPlan, ctx: &PlanContext<'_>) -> Result<(PlanEvent, Events), Rejection> {
     let by = ctx.who.actor.person().ok_or_else(Rejection::not_found)?;
+    judged(adopted, None, ctx)?;
+    let moved = |item: &Move| {
+        let old = ctx.bookings.get(&item.booking)?.window.clone();
+        let (booking, window) = (item.booking.clone(), item.window.clone());
+        Some((booking.clone(), BookingEvent::Moved { booking, old, window, plan: plan.clone() }))
+    };
+    // A plan that keeps to all agreements needs no tenant's consent any more.
+    let open = ctx.bookings.iter().filter(|(_, booking)| booking.open_move(ctx.now).is_some());
+    let withdrawn = open.map(|(booking, _)| {
+        (booking.clone(), BookingEvent::MoveWithdrawn { booking: booking.clone(), plan: plan.clone() })
+    });
+    let events = withdrawn.chain(adopted.moves.iter().filter_map(moved)).collect();
+    Ok((PlanEvent::Adopted { plan: plan.clone(), adopted: Box::new(adopted.clone()), by: by.clone() }, events))
+}
+
+/// Whether a plan may be adopted; with `asks`, whether it might be if the tenants asked said yes.
+pub(super) fn judged(adopted: &AdoptedPlan, asks: Option<&[Ask]>, ctx: &PlanContext<'_>) -> Result<(), Rejection> {
     let inputs = planning_inputs(ctx.facility, ctx.bookings, ctx.batches, ctx.now)?;
     if inputs != adopted.inputs {
         return Err(Rejection::new(
@@ -44,9 +61,10 @@ pub fn adopt(plan: &PlanId, adopted: &AdoptedPlan, ctx: &PlanContext<'_>) -> Res
     for item in &adopted.moves {
         let booking = ctx.bookings.get(&item.booking).filter(|_| windows.contains_key(&item.booking));
         let booking = booking.ok_or_else(Rejection::not_found)?;
-        may_move(item, booking, ctx)?;
+        may_move(item, booking, asks, ctx)?;
         windows.insert(&item.booking, item.window.clone());
     }
+    kept(&windows, ctx)?;
     placed(adopted, &windows, ctx)?;
     if let Some((one, other, what)) = twice(&windows, adopted) {
         return Err(Rejection::new(
@@ -56,13 +74,24 @@ pub fn adopt(plan: &PlanId, adopted: &AdoptedPlan, ctx: &PlanContext<'_>) -> Res
         )
         .about("plan"));
     }
-    let moved = |item: &Move| {
-        let old = ctx.bookings.get(&item.booking)?.window.clone();
-        let (booking, window) = (item.booking.clone(), item.window.clone());
-        Some((booking.clone(), BookingEvent::Moved { booking, old, window, plan: plan.clone() }))
-    };
-    let events = adopted.moves.iter().filter_map(moved).collect();
-    Ok((PlanEvent::Adopted { plan: plan.clone(), adopted: Box::new(adopted.clone()), by: by.clone() }, events))
+    Ok(())
+}
+
+/// What a tenant has accepted is kept to, whether or not the plan moves the booking.
+fn kept(windows: &BTreeMap<&BookingId, BookingWindow>, ctx: &PlanContext<'_>) -> Result<(), Rejection> {
+    for (id, window) in windows {
+        let Some(booking) = ctx.bookings.get(*id).filter(|it| it.accepted_move().is_some()) else { continue };
+        let (_, _, agreement) = agreed(&booking.recipe, booking.version, ctx)?;
+        if booking.is_beyond(window, agreement) && booking.window == *window {
+            return Err(Rejection::new(
+                "SCH-10",
+                format!("予約 {id} の入居者は枠の変更を承諾しました。その枠に移す計画を作り直してください。"),
+                format!("The tenant of booking {id} accepted another slot. Have a plan made that moves it there."),
+            )
+            .about("plan"));
+        }
+    }
+    Ok(())
 }
 
 /// A window as it is held now: a batch that runs over keeps what it has.
@@ -71,7 +100,7 @@ fn held(booking: &Booking, batches: &BTreeMap<BatchId, Arc<Batch>>, now: Timesta
     BookingWindow { until, ..booking.window.clone() }
 }
 
-fn may_move(item: &Move, booking: &Booking, ctx: &PlanContext<'_>) -> Result<(), Rejection> {
+fn may_move(item: &Move, booking: &Booking, asks: Option<&[Ask]>, ctx: &PlanContext<'_>) -> Result<(), Rejection> {
     let (_, master, agreement) = agreed(&booking.recipe, booking.version, ctx)?;
     let window = &item.window;
     if let BookingState::Issued(batch) = &booking.state {
@@ -90,24 +119,38 @@ fn may_move(item: &Move, booking: &Booking, ctx: &PlanContext<'_>) -> Result<(),
     }
     in_time(window, ctx)?;
     fits(window, master, agreement, ctx)?;
-    let promised = booking.promised.as_ref().unwrap_or(&booking.window);
-    let most_ms = i64::from(agreement.tolerance_h) * 3_600_000;
-    let far = |one: Timestamp, other: Timestamp| one.since_ms(other).abs() > most_ms;
-    if window.suite != promised.suite || far(window.from, promised.from) {
+    let beyond = booking.is_beyond(window, agreement);
+    let asked = asks.is_some_and(|asks| asks.iter().any(|ask| ask.booking == item.booking));
+    if asked && !beyond {
+        return Err(needless(&item.booking));
+    }
+    // What another tenant is being asked for already stays as it was proposed.
+    let waits = || booking.open_move(ctx.now).map(|it| (&it.window.suite, it.window.from));
+    let known = asks.is_some() && waits() == Some((&window.suite, window.from));
+    if beyond && !asked && !known {
         return Err(Rejection::new(
             "SCH-10",
             format!(
-                "予約 {} は取決めの許容幅({}時間)を超えて、または別のスイートへは動かせません。入居者と新しい予約を取り決めてください。",
+                "予約 {} は取決めの許容幅({}時間)を超えて、または別のスイートへは動かせません。入居者の承諾を得てください。",
                 item.booking, agreement.tolerance_h
             ),
             format!(
-                "Booking {} moves at most {} h, and to no other suite, without its tenant. Agree on a new booking.",
+                "Booking {} moves at most {} h, and to no other suite, without its tenant's consent. Ask for it first.",
                 item.booking, agreement.tolerance_h
             ),
         )
         .about("plan"));
     }
     Ok(())
+}
+
+fn needless(booking: &BookingId) -> Rejection {
+    Rejection::new(
+        "SCH-10",
+        format!("予約 {booking} の移動は取決めの許容幅の中です。入居者の承諾は要りません。"),
+        format!("Booking {booking} moves within its agreement: its tenant need not be asked."),
+    )
+    .about("plan")
 }
 
 /// Every booking is in the plan, where its window says.

@@ -10,7 +10,7 @@ use crate::{
     batch::Batch,
     booking::{
         Answer, Asked, Booking, BookingCommand, BookingEvent, BookingState, CADENCE_MAX_D, HOLD_D, Offer,
-        QUOTE_VALID_H, Quote, SERIES_BATCHES_MAX, Stated,
+        QUOTE_VALID_H, Quote, SERIES_BATCHES_MAX, Stated, consent,
         judge::{agreed, conflict, fits, in_time, no_capacity},
         steps,
     },
@@ -58,6 +58,8 @@ pub fn decide(command: &BookingCommand, ctx: &BookingContext<'_>) -> Result<Even
         BookingCommand::Approve { sign } => steps::approve(sign, ctx),
         BookingCommand::Confirm { sign } => steps::confirm(sign, ctx),
         BookingCommand::Refuse { reason } => refuse(reason, ctx),
+        BookingCommand::AcceptMove { sign } => consent::accept(sign, ctx),
+        BookingCommand::RefuseMove { text } => consent::refuse(text, ctx),
         BookingCommand::Withdraw => {
             let booking = ctx.bookings.get(ctx.booking).ok_or_else(Rejection::not_found)?;
             match booking.state {

@@ -49,6 +49,16 @@ pub enum BookingCommand {
     },
     /// Withdraw one batch.
     Withdraw,
+    /// Accept a proposed move of one batch.
+    AcceptMove {
+        /// The signature.
+        sign: BookingSignature,
+    },
+    /// Refuse a proposed move of one batch.
+    RefuseMove {
+        /// Why.
+        text: String,
+    },
 }
 
 /// What can happen to a booking.
@@ -180,6 +190,58 @@ pub enum BookingEvent {
         /// The plan.
         plan: PlanId,
     },
+    /// The tenant was asked for a move beyond its agreement; the slot is held for it meanwhile.
+    #[serde(rename = "booking.move_proposed")]
+    MoveProposed {
+        /// Booking.
+        booking: BookingId,
+        /// The window it has.
+        old: BookingWindow,
+        /// The window proposed.
+        window: BookingWindow,
+        /// Why, in terms of the tenant's own.
+        reason: Bilingual,
+        /// Until when the tenant may answer.
+        until: Timestamp,
+        /// By whom.
+        by: PersonId,
+    },
+    /// The tenant consented: a plan may now make the move.
+    #[serde(rename = "booking.move_accepted")]
+    MoveAccepted {
+        /// Booking.
+        booking: BookingId,
+        /// The signature.
+        signature: Signature,
+    },
+    /// The tenant refused; the booking stays where it was.
+    #[serde(rename = "booking.move_refused")]
+    MoveRefused {
+        /// Booking.
+        booking: BookingId,
+        /// By whom.
+        by: PersonId,
+        /// Why.
+        text: Option<String>,
+    },
+    /// Nobody answered in time; the slot is free again.
+    #[serde(rename = "booking.move_lapsed")]
+    MoveLapsed {
+        /// Booking.
+        booking: BookingId,
+        /// When its time was over.
+        due: Timestamp,
+        /// When the system noticed.
+        noticed: Timestamp,
+    },
+    /// A plan was adopted that keeps to the agreement after all.
+    #[serde(rename = "booking.move_withdrawn")]
+    MoveWithdrawn {
+        /// Booking.
+        booking: BookingId,
+        /// The plan.
+        plan: PlanId,
+    },
     /// Refused.
     #[serde(rename = "booking.refused")]
     Refused {
@@ -233,6 +295,11 @@ impl BookingEvent {
             | Self::Approved { booking, .. }
             | Self::Confirmed { booking, .. }
             | Self::Moved { booking, .. }
+            | Self::MoveProposed { booking, .. }
+            | Self::MoveAccepted { booking, .. }
+            | Self::MoveRefused { booking, .. }
+            | Self::MoveLapsed { booking, .. }
+            | Self::MoveWithdrawn { booking, .. }
             | Self::Refused { booking, .. }
             | Self::Withdrawn { booking }
             | Self::BatchIssued { booking, .. } => booking,

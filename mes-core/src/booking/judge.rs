@@ -146,6 +146,7 @@ pub(super) fn conflict(
     ctx.bookings.iter().filter(|(id, _)| *id != own).find_map(|(id, other)| {
         let until = other.held_until(ctx.batches, ctx.now)?;
         let held = BookingWindow { until, ..other.window.clone() };
-        Some((id.clone(), window.shares(&held)?))
+        let beside = || window.shares(other.held_beside(ctx.now)?);
+        Some((id.clone(), window.shares(&held).or_else(beside)?))
     })
 }

@@ -1,6 +1,7 @@
 //! Bookings: a tenant's request with its quote, its signed way to a confirmation, its place in the plan in force.
 
 mod adopt;
+mod consent;
 mod decide;
 mod event;
 mod judge;
@@ -11,6 +12,7 @@ mod state;
 mod steps;
 
 pub use adopt::{PlanContext, adopt};
+pub use consent::{Ask, MOVE_VALID_D, MoveAnswer, ProposedMove, propose_moves};
 pub use decide::{BookingContext, Events, check_series, decide, quote};
 pub use event::{BookingCommand, BookingEvent, PlanEvent};
 pub use judge::WINDOW_MAX_D;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Rejection,
     batch::Batch,
-    booking::{Booking, BookingState, BookingWindow},
+    booking::{Booking, BookingState, BookingWindow, ProposedMove},
     clock::Timestamp,
     id::{BatchId, BookingId, EquipmentId, PersonId, PlanId, SuiteId},
     journal::{
@@ -108,7 +108,9 @@ pub fn planned<'a>(
 ) -> impl Iterator<Item = (&'a BookingId, &'a Booking)> {
     bookings.iter().filter(move |(_, booking)| match &booking.state {
         BookingState::Requested => !booking.lapsed(now) && booking.window.until > now,
-        BookingState::Confirmed => booking.window.until > now,
+        BookingState::Confirmed => {
+            booking.window.until > now || booking.held_beside(now).is_some_and(|it| it.until > now)
+        }
         BookingState::Issued(batch) => {
             batches.get(batch).is_none_or(|it| it.execution_completed_at.is_none() && it.disposed_at.is_none())
         }
@@ -121,9 +123,12 @@ struct Input<'a> {
     booking: &'a BookingId,
     state: &'a BookingState,
     window: &'a BookingWindow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposed: Option<&'a ProposedMove>,
 }
 
-/// SHA-256 of what a plan is made from: the facility in force, and every booking that has to be placed, with its window.
+/// SHA-256 of what a plan is made from: the facility in force, and every booking that has to be placed, with its window and
+/// what its tenant was asked.
 ///
 /// # Errors
 /// A facility that has no canonical form; none that entries can bring about.
@@ -134,8 +139,9 @@ pub fn planning_inputs(
     now: Timestamp,
 ) -> Result<Hash, Rejection> {
     let placed = planned(bookings, batches, now);
-    let placed: Vec<Input<'_>> =
-        placed.map(|(id, booking)| Input { booking: id, state: &booking.state, window: &booking.window }).collect();
+    let placed: Vec<Input<'_>> = placed
+        .map(|(booking, it)| Input { booking, state: &it.state, window: &it.window, proposed: it.proposed.as_ref() })
+        .collect();
     let bytes = canonical_of(&(facility, placed)).map_err(|error| {
         Rejection::new(
             "SCH-12",

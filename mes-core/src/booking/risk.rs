@@ -118,6 +118,8 @@ pub enum BookingStep {
     Approval,
     /// Confirmation 予約確定.
     Confirmation,
+    /// The tenant's consent to a move beyond its agreement 枠変更の承諾.
+    Consent,
 }
 
 impl BookingStep {
@@ -125,7 +127,7 @@ impl BookingStep {
     pub fn meaning(self) -> Meaning {
         match self {
             Self::RiskAssessment => Meaning::Reviewed,
-            Self::Approval | Self::Confirmation => Meaning::Approved,
+            Self::Approval | Self::Confirmation | Self::Consent => Meaning::Approved,
         }
     }
 }
@@ -172,7 +174,7 @@ fn record(name: String, version: u32, content: &impl Serialize) -> Result<Record
 }
 
 /// What is signed at a step: every booking of the request as it stands, and with an approval or a confirmation what was signed
-/// before it. `drafted` is the assessment that is to be signed now.
+/// before it; with a consent the one booking and the move proposed for it. `drafted` is the assessment that is to be signed now.
 ///
 /// # Errors
 /// A step whose predecessor is missing.
@@ -195,6 +197,11 @@ pub fn booking_statement(
             hold: &booking.hold,
         };
         records.push(record((*id).to_string(), 1, &content)?);
+        if step == BookingStep::Consent {
+            let proposed = booking.proposed.as_ref().ok_or_else(Rejection::not_found)?;
+            records.push(record(format!("{id}/move"), 1, proposed)?);
+            continue;
+        }
         let before = booking.assessed.as_ref();
         let (assessment, text, version) = match (step, drafted, before) {
             (BookingStep::RiskAssessment, Some((assessment, text)), _) => {

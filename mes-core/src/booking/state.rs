@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::Signature,
     batch::Batch,
-    booking::{BookingEvent, RiskAssessment, Stated},
+    booking::{BookingEvent, MoveAnswer, ProposedMove, RiskAssessment, Stated},
     clock::Timestamp,
     id::{BatchId, BookingId, EquipmentId, EquipmentRole, PersonId, PhaseId, ProductId, RecipeId, SuiteId, TenantId},
     quantity::Bilingual,
@@ -137,9 +137,12 @@ pub struct Booking {
     /// The facility's confirmation.
     #[serde(default)]
     pub confirmation: Option<Signature>,
-    /// The window that was confirmed: what a plan may move it away from is measured against it.
+    /// The window that was confirmed, or accepted since: what a plan may move it away from is measured against it.
     #[serde(default)]
     pub promised: Option<BookingWindow>,
+    /// The newest move beyond its agreement that its tenant was asked for, until a plan moves it.
+    #[serde(default)]
+    pub proposed: Option<ProposedMove>,
 }
 
 impl Booking {
@@ -164,6 +167,7 @@ impl Booking {
             approval: None,
             confirmation: None,
             promised: None,
+            proposed: None,
         }
     }
 
@@ -201,14 +205,34 @@ impl Booking {
             }
             BookingEvent::Moved { window, .. } => {
                 self.window = window.clone();
+                self.proposed = None;
                 if self.state == BookingState::Requested {
                     // What was assessed was another window.
                     (self.assessed, self.approval) = (None, None);
                 }
             }
+            BookingEvent::MoveProposed { window, reason, until, by, .. } => {
+                let (window, reason, by) = (window.clone(), reason.clone(), by.clone());
+                self.proposed = Some(ProposedMove { window, reason, until: *until, by, answer: None });
+            }
+            BookingEvent::MoveAccepted { signature, .. } => {
+                self.answered(MoveAnswer::Accepted(signature.clone()));
+                self.promised = self.proposed.as_ref().map(|it| it.window.clone()).or(self.promised.take());
+            }
+            BookingEvent::MoveRefused { by, text, .. } => {
+                self.answered(MoveAnswer::Refused { by: by.clone(), text: text.clone() });
+            }
+            BookingEvent::MoveLapsed { due, .. } => self.answered(MoveAnswer::Lapsed(*due)),
+            BookingEvent::MoveWithdrawn { plan, .. } => self.answered(MoveAnswer::Withdrawn(plan.clone())),
             BookingEvent::Refused { reason, .. } => self.state = BookingState::Refused(reason.clone()),
             BookingEvent::Withdrawn { .. } => self.state = BookingState::Withdrawn,
             BookingEvent::BatchIssued { batch, .. } => self.state = BookingState::Issued(batch.clone()),
+        }
+    }
+
+    fn answered(&mut self, answer: MoveAnswer) {
+        if let Some(proposed) = &mut self.proposed {
+            proposed.answer = Some(answer);
         }
     }
 

@@ -129,7 +129,7 @@ pub(super) fn confirm(sign: &BookingSignature, ctx: &BookingContext<'_>) -> Resu
 }
 
 /// The signature, once the credential is the person's own and what was shown is what is there.
-fn signed(
+pub(super) fn signed(
     step: BookingStep,
     bookings: &[(&BookingId, &Booking)],
     drafted: Option<(&RiskAssessment, Option<&str>)>,

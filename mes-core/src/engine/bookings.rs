@@ -2,7 +2,7 @@
 
 use crate::{
     access::{Action, Reauth, Rejection, Resource, Who},
-    booking::{self, AdoptedPlan, BookingCommand, BookingContext, BookingEvent, Events, QUOTES_PER_MINUTE_MAX},
+    booking::{self, AdoptedPlan, Ask, BookingCommand, BookingContext, BookingEvent, Events, QUOTES_PER_MINUTE_MAX},
     engine::{Engine, Quoted},
     id::{BookingId, PlanId, TenantId},
     journal::{EntryId, Event, Owner, StreamId, StreamKind},
@@ -118,15 +118,28 @@ impl Engine {
         Ok(entries)
     }
 
-    /// Tentative bookings whose time is over are free again, and it is entered that they are, with due and noticed time.
+    /// Asks tenants for moves beyond their agreements; each is entered in the stream of its booking.
+    pub(super) fn propose_moves(&mut self, adopted: &AdoptedPlan, asks: &[Ask], who: &Who) -> Decision {
+        let Some(first) = asks.first() else { return Ok(Vec::new()) };
+        let events = booking::propose_moves(adopted, asks, &self.booking_context(&first.booking, who, None))?;
+        Ok(self.enter_bookings(&events, who))
+    }
+
+    /// Tentative bookings and proposed moves whose time is over are free again, and it is entered that they are, with due and
+    /// noticed time.
     pub(super) fn lapse_bookings(&mut self) {
         let now = self.now();
         let over = self.books.bookings.iter().filter(|(_, booking)| booking.lapsed(now));
+        let moves = self.books.bookings.iter().filter_map(|(id, booking)| {
+            let due = booking.lapsed_move(now)?.until;
+            Some((id.clone(), BookingEvent::MoveLapsed { booking: id.clone(), due, noticed: now }))
+        });
         let events: Events = over
             .filter_map(|(id, booking)| {
                 let due = booking.hold.as_ref()?.until;
                 Some((id.clone(), BookingEvent::Lapsed { booking: id.clone(), due, noticed: now }))
             })
+            .chain(moves)
             .collect();
         if !events.is_empty() {
             let who = self.system("booking");

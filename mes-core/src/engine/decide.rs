@@ -85,6 +85,7 @@ impl Engine {
             Command::Batch { batch, command } => self.person_batch(batch, command, &who, act.signer.as_ref()),
             Command::Booking { booking, command } => self.booking(booking, command, &who, act.signer.as_ref()),
             Command::AdoptPlan { plan, adopted } => self.adopt_plan(plan, adopted, &who, act.signer.as_ref()),
+            Command::ProposeMoves { adopted, asks } => self.propose_moves(adopted, asks, &who),
             Command::SubmitRecipe { body } => self.submit_recipe(body, &who),
             Command::ApproveRecipe { .. } => self.approve_recipe(&act.command, &who, act.signer.as_ref()),
             Command::ProposeChange { change, items, text } => {
@@ -142,6 +143,7 @@ impl Engine {
             }
             Command::ProposeChange { .. }
             | Command::AdoptPlan { .. }
+            | Command::ProposeMoves { .. }
             | Command::JudgeCertificate { .. }
             | Command::ConnectAgain { .. }
             | Command::ChooseLanguage { .. }
@@ -393,6 +395,9 @@ fn described(command: &Command) -> (String, String) {
         },
         Command::Booking { booking, .. } => booking.to_string(),
         Command::AdoptPlan { plan, .. } => plan.to_string(),
+        Command::ProposeMoves { asks, .. } => {
+            asks.iter().map(|ask| ask.booking.as_str()).collect::<Vec<_>>().join(", ")
+        }
         Command::SubmitRecipe { body } => format!("{} v{}", body.header.id, body.header.version),
         Command::ApproveRecipe { recipe, version, .. } => format!("{recipe} v{version}"),
         Command::ProposeChange { change, .. } | Command::ApproveChange { change } => change.to_string(),

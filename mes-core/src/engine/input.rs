@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access::{AuthMethod, Reauth, Scope},
     batch::{BatchCommand, ExportedFile},
-    booking::{AdoptedPlan, Answer, Asked, BookingCommand},
+    booking::{AdoptedPlan, Answer, Ask, Asked, BookingCommand},
     clock::Timestamp,
     engine::{DeviceEvent, LinkReport, SamplingReport, WriteOutcome},
     historian::{FacilitySamples, Sample, SealedSamples},
@@ -74,6 +74,13 @@ pub enum Command {
         plan: PlanId,
         /// The plan.
         adopted: Box<AdoptedPlan>,
+    },
+    /// Ask tenants for the moves beyond their agreements that a plan needs. The plan is not adopted.
+    ProposeMoves {
+        /// The plan.
+        adopted: Box<AdoptedPlan>,
+        /// Whom to ask.
+        asks: Vec<Ask>,
     },
     /// Submit a recipe for approval.
     SubmitRecipe {

@@ -149,11 +149,13 @@ impl View {
         let foreign =
             self.bookings.iter().filter(|(id, _)| !cut.bookings.contains_key(*id)).map(|(_, booking)| booking);
         foreign
-            .filter(|booking| cut.facility.suites.contains_key(&booking.window.suite))
-            .filter_map(|booking| {
-                let until = booking.held_until(&self.batches, self.now)?;
-                Some((booking.window.suite.clone(), booking.window.from, until))
+            .flat_map(|booking| {
+                let own = booking.held_until(&self.batches, self.now);
+                let own = own.map(|until| (booking.window.suite.clone(), booking.window.from, until));
+                let beside = booking.held_beside(self.now).map(|it| (it.suite.clone(), it.from, it.until));
+                own.into_iter().chain(beside)
             })
+            .filter(|(suite, ..)| cut.facility.suites.contains_key(suite))
             .collect()
     }
 

@@ -8,6 +8,8 @@ mod booking_steps;
 #[cfg(test)]
 mod bookings;
 #[cfg(test)]
+mod consents;
+#[cfg(test)]
 mod devices;
 #[cfg(test)]
 mod facility;

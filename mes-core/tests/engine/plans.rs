@@ -12,7 +12,7 @@ use crate::bench::{Bench, Decision, id, request};
 const SLOT_S: i64 = 300;
 
 /// A plan that has every booking where it is, but for the moves.
-fn plan(bench: &Bench, moves: &[(&str, BookingWindow)]) -> AdoptedPlan {
+pub(crate) fn plan(bench: &Bench, moves: &[(&str, BookingWindow)]) -> AdoptedPlan {
     let books = bench.engine.books();
     let origin = bench.now.plus_s(-(bench.now.as_ms() / 1000).rem_euclid(SLOT_S));
     let origin = origin.plus_ms(-origin.as_ms().rem_euclid(1000));
@@ -47,12 +47,12 @@ fn plan(bench: &Bench, moves: &[(&str, BookingWindow)]) -> AdoptedPlan {
     }
 }
 
-fn adopt(bench: &mut Bench, person: &str, adopted: AdoptedPlan) -> Decision {
+pub(crate) fn adopt(bench: &mut Bench, person: &str, adopted: AdoptedPlan) -> Decision {
     let plan = format!("PLN-{}", bench.log.len());
     bench.signed(person, Command::AdoptPlan { plan: id(&plan), adopted: Box::new(adopted) })
 }
 
-fn booked() -> Bench {
+pub(crate) fn booked() -> Bench {
     let mut bench = Bench::with_recipes();
     for (name, person, recipe, suite) in [("BK-1", "aoki", "MBR-A", "SU-1"), ("BK-2", "baba", "MBR-B", "SU-2")] {
         bench.book(name, person, recipe, &bench.window(suite, 2, 5)).unwrap();
@@ -61,7 +61,7 @@ fn booked() -> Bench {
     bench
 }
 
-fn later(bench: &Bench, name: &str, hours: i64) -> BookingWindow {
+pub(crate) fn later(bench: &Bench, name: &str, hours: i64) -> BookingWindow {
     let before = &bench.engine.books().bookings[&id(name)].window;
     BookingWindow { from: before.from.plus_s(hours * 3600), until: before.until.plus_s(hours * 3600), ..before.clone() }
 }

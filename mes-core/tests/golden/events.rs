@@ -107,6 +107,24 @@ fn window() -> Value {
 
 /// The stream and the event, for every event type or version that joined since the last golden journal.
 pub(crate) fn newest() -> Vec<(&'static str, Value)> {
+    let booking = |value| ("booking:BK-1", value);
+    let reason = json!({"ja": "合意した時刻に空きがなくなったため", "en": "no capacity of this kind at the agreed time any more"});
+    vec![
+        booking(json!({
+            "type": "booking.move_proposed", "booking": "BK-1", "old": window(), "window": window(), "reason": reason,
+            "until": at(40), "by": "nakamura"
+        })),
+        booking(json!({"type": "booking.move_accepted", "booking": "BK-1", "signature": booking_signature("consent")})),
+        booking(
+            json!({"type": "booking.move_refused", "booking": "BK-2", "by": "aoki", "text": "患者の都合 the patient's date"}),
+        ),
+        booking(json!({"type": "booking.move_lapsed", "booking": "BK-3", "due": at(40), "noticed": at(41)})),
+        booking(json!({"type": "booking.move_withdrawn", "booking": "BK-4", "plan": "PLN-1"})),
+    ]
+}
+
+/// The same for the seventh golden journal.
+pub(crate) fn seventh() -> Vec<(&'static str, Value)> {
     let file = json!({"name": "記録 17.csv", "sha256": ZERO});
     let taken = json!({"type": "equipment.report_exported", "equipment": "CP-01", "file": file, "by": "nakamura"});
     vec![("equipment:CP-01", taken)]

@@ -121,6 +121,7 @@ fn write_the_next_golden_journal() {
         4 => crate::events::fourth(),
         5 => crate::events::fifth(),
         6 => crate::events::sixth(),
+        7 => crate::events::seventh(),
         _ => crate::events::newest(),
     };
     for (second, (stream, value)) in (0..).zip(events) {

@@ -23,7 +23,10 @@ use mes_core::{
 };
 use serde::Deserialize;
 
-use super::bookings::{equipment, minute, standing};
+use super::{
+    bookings::{equipment, minute, standing},
+    consent::{self, MovePanel},
+};
 use crate::web::form::{At, Filled};
 use crate::web::{
     AppState,
@@ -106,15 +109,23 @@ struct BookingPage {
     refusable: bool,
     reason: (String, String),
     refusal: Option<String>,
+    moves: Vec<MovePanel>,
 }
 
 /// What a page shows beyond the request itself.
 #[derive(Default)]
-struct Shown {
+pub(super) struct Shown {
     draft: Option<RiskForm>,
     frozen: bool,
     reason: (String, String),
     refusal: Option<Rejection>,
+}
+
+impl Shown {
+    /// What was asked for was refused.
+    pub(super) fn refused(refusal: Rejection) -> Self {
+        Self { refusal: Some(refusal), ..Self::default() }
+    }
 }
 
 /// The bookings of the request to which a booking belongs, and the request's number.
@@ -159,7 +170,7 @@ fn facts(view: &View, booking: &Booking, w: Words) -> Vec<(String, String)> {
     let mut facts = vec![
         (w.t("tenant"), tenant.unwrap_or_else(|| booking.tenant.to_string())),
         (w.t("recipe"), format!("{} v{}", booking.recipe, booking.version)),
-        (w.t("booking-standing"), standing(booking, w)),
+        (w.t("booking-standing"), standing(booking, view, w)),
     ];
     if let Some(master) = view.recipes.get(&(booking.recipe.clone(), booking.version)) {
         let header = &master.body.header;
@@ -323,7 +334,12 @@ fn dialog(
     }))
 }
 
-fn booking_page(state: &AppState, session: &Session, id: &BookingId, mut shown: Shown) -> Result<Response, WebError> {
+pub(super) fn booking_page(
+    state: &AppState,
+    session: &Session,
+    id: &BookingId,
+    mut shown: Shown,
+) -> Result<Response, WebError> {
     let w = session.words();
     let view = session.view(state);
     let (request, all) = members(&view, id).ok_or(WebError::NotFound)?;
@@ -345,7 +361,7 @@ fn booking_page(state: &AppState, session: &Session, id: &BookingId, mut shown: 
         until: minute(booking.window.until),
         suite: booking.window.suite.to_string(),
         equipment: equipment(&booking.window),
-        state: standing(booking, w),
+        state: standing(booking, &view, w),
     };
     let facility = session.scope.tenant.is_none() && state.desk.may(&session.scope, Action::AssessBooking, None)
         || state.desk.may(&session.scope, Action::ApproveBooking, None);
@@ -367,6 +383,7 @@ fn booking_page(state: &AppState, session: &Session, id: &BookingId, mut shown: 
         signer: session.scope.person.to_string(),
         refusable: may(Action::ConfirmBooking),
         reason: shown.reason,
+        moves: consent::panels(state, session, &all)?,
         refusal: shown.refusal.as_ref().map(|refusal| format!("{} ({})", w.b(&refusal.said), refusal.rule)),
     };
     page(shown.refusal.as_ref().map_or(StatusCode::OK, status_of), &content)
@@ -410,7 +427,7 @@ pub(crate) struct Sent {
     risk: RiskForm,
 }
 
-async fn sign(
+pub(super) async fn sign(
     state: &AppState,
     session: &Session,
     id: &BookingId,
@@ -427,6 +444,7 @@ async fn sign(
         }
         BookingStep::Approval => BookingCommand::Approve { sign },
         BookingStep::Confirmation => BookingCommand::Confirm { sign },
+        BookingStep::Consent => BookingCommand::AcceptMove { sign },
     };
     let outcome = match state.desk.check_credential(person, password, client).await {
         Ok(reauth) => {

@@ -9,6 +9,7 @@ use axum::{
 };
 use mes_core::{
     access::{Action, Rejection},
+    batch::Lifecycle,
     booking::{
         Asked, Booking, BookingCommand, BookingState, BookingWindow, Infection, Quote, Regime, SERIES_BATCHES_MAX,
         Series, Stated,
@@ -120,9 +121,13 @@ pub(crate) fn equipment(window: &BookingWindow) -> String {
     window.equipment.values().map(ToString::to_string).collect::<Vec<_>>().join(" · ")
 }
 
-/// Where a booking stands, in a word or two: a tentative one says what it waits for.
-pub(crate) fn standing(booking: &Booking, w: Words) -> String {
+/// Where a booking stands, in a word or two: a tentative one says what it waits for, one whose batch is there where the batch stands.
+pub(crate) fn standing(booking: &Booking, view: &View, w: Words) -> String {
     let state = w.t(term::booking(&booking.state));
+    if let BookingState::Issued(batch) = &booking.state {
+        let lifecycle = view.batches.get(batch).map(|batch| batch.lifecycle).filter(|it| *it != Lifecycle::Issued);
+        return lifecycle.map_or(state, |lifecycle| w.t(term::lifecycle(lifecycle)));
+    }
     if booking.state != BookingState::Requested {
         return state;
     }
@@ -152,8 +157,13 @@ fn line(state: &AppState, session: &Session, view: &View, id: &BookingId, bookin
         equipment: equipment(&booking.window),
         from: minute(booking.window.from),
         until: minute(booking.window.until),
-        state: standing(booking, w),
+        state: standing(booking, view, w),
         said: match (&booking.state, held) {
+            _ if booking.open_move(view.now).is_some() => {
+                let until = booking.open_move(view.now).map(|it| minute(it.until));
+                w.t1("move-answer-until", "time", until.unwrap_or_default())
+            }
+            _ if booking.accepted_move().is_some() => w.t("move-waits-for-plan"),
             (BookingState::Refused(said), _) => w.b(said).to_owned(),
             (BookingState::Lapsed(due), _) => w.t1("booking-lapsed-at", "time", minute(*due)),
             (_, Some(hold)) => w.t1("booking-held-until", "time", minute(hold.until)),

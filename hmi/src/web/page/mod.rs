@@ -1,11 +1,13 @@
 //! One file per screen.
 
 pub(crate) mod act;
+pub(crate) mod adopt;
 pub(crate) mod batch;
 pub(crate) mod booking;
 pub(crate) mod bookings;
 pub(crate) mod certificates;
 pub(crate) mod changes;
+pub(crate) mod consent;
 pub(crate) mod demo;
 pub(crate) mod deviations;
 pub(crate) mod devices;

@@ -1,6 +1,6 @@
 //! The plan as a Gantt chart: of the whole facility for its own staff, of the own batches for a tenant, to whom all else is only not
-//! free (SOD-14). One click on a batch says why it is where it is (SCH-09). Whoever assigns suites sees what is proposed, and adopts
-//! it with a password (SCH-10).
+//! free (SOD-14). One click on a batch says why it is where it is (SCH-09). Whoever assigns suites sees what is proposed; what is done
+//! with it is in `adopt.rs`.
 
 use askama::Template;
 use axum::{
@@ -12,13 +12,16 @@ use mes_core::{
     access::{Action, Rejection},
     booking::{Booking, BookingState, BookingWindow, Move, PlanObjective},
     clock::{SHOWN_OFFSET_S, Timestamp},
-    engine::{Act, Command, View},
-    id::{BookingId, PlanId, SuiteId},
+    engine::View,
+    id::{BookingId, SuiteId},
 };
 use serde::Deserialize;
 
-use super::bookings::{minute, standing};
-use crate::web::form::{Asked, At, Filled};
+use super::{
+    bookings::{minute, standing},
+    consent::answered,
+};
+use crate::web::form::Asked;
 use crate::web::{
     AppState,
     error::{WebError, status_of},
@@ -95,6 +98,10 @@ struct MoveLine {
     old: String,
     new: String,
     reason: String,
+    /// What its tenant is to be asked.
+    ask: Option<String>,
+    /// What came of asking before.
+    answered: Option<String>,
 }
 
 /// A plan to adopt.
@@ -103,6 +110,7 @@ struct Proposed {
     objective: Vec<(String, i64)>,
     made: String,
     moves: Vec<MoveLine>,
+    asks: bool,
     plan: String,
     inputs: String,
 }
@@ -232,7 +240,7 @@ fn bar(view: &View, scale: &Scale, y: i64, (id, booking): (&BookingId, &Booking)
             shown_id(id, booking),
             minute(window.from),
             minute(window.until),
-            standing(booking, w)
+            standing(booking, view, w)
         ),
         href: Some(format!("{}&at={id}#why", scale.address(0, weeks))),
         work: work.filter(|stretch| stretch.x > NAMES).collect(),
@@ -266,6 +274,38 @@ fn foreign(scale: &Scale, y: i64, (from, until): (Timestamp, Timestamp), w: Word
     }
 }
 
+/// The slot that a tenant is asked to move to, or has accepted.
+fn proposed_bar(scale: &Scale, y: i64, id: &BookingId, window: &BookingWindow, w: Words) -> Bar {
+    let place = scale.stretch(window.from, window.until);
+    Bar {
+        x: place.x,
+        y: y + 6,
+        width: place.width,
+        class: "bar tentative",
+        label: if place.width < NAMED_MIN { String::new() } else { id.to_string() },
+        title: format!("{id} · {} · {}", period(window), w.t("move-slot")),
+        href: Some(format!("/bookings/{id}")),
+        work: Vec::new(),
+        late: None,
+    }
+}
+
+fn proposed_line(
+    view: &View,
+    (id, booking): (&BookingId, &Booking),
+    window: &BookingWindow,
+    scale: &Scale,
+    w: Words,
+) -> Line {
+    Line {
+        href: Some(format!("/bookings/{id}")),
+        period: format!("{} – {}", minute(window.from), minute(window.until)),
+        state: w.t("move-slot"),
+        late: None,
+        ..line(view, id, booking, scale, w)
+    }
+}
+
 fn holds(booking: &Booking, view: &View) -> bool {
     booking.held_until(&view.batches, view.now).is_some()
 }
@@ -280,7 +320,7 @@ fn line(view: &View, id: &BookingId, booking: &Booking, scale: &Scale, w: Words)
         tenant: tenant.unwrap_or_else(|| booking.tenant.to_string()),
         suite: booking.window.suite.to_string(),
         period: format!("{} – {}", minute(window.from), minute(window.until)),
-        state: standing(booking, w),
+        state: standing(booking, view, w),
         late: (late >= SLIP_MIN).then(|| w.t2("plan-late", ("hours", late / 60), ("minutes", late % 60))),
     }
 }
@@ -331,6 +371,8 @@ fn proposed(state: &AppState, view: &View, proposal: &Proposal, w: Words) -> Pro
         old: view.bookings.get(&item.booking).map_or_else(String::new, |it| period(&it.window)),
         new: period(&item.window),
         reason: w.b(&item.reason).to_owned(),
+        ask: proposal.asks.iter().find(|ask| ask.booking == item.booking).map(|ask| w.b(&ask.reason).to_owned()),
+        answered: view.bookings.get(&item.booking).and_then(|it| answered(it.proposed.as_ref()?, w)),
     };
     let plan = &proposal.adopted;
     Proposed {
@@ -338,6 +380,7 @@ fn proposed(state: &AppState, view: &View, proposal: &Proposal, w: Words) -> Pro
         objective: objective(&plan.objective, w),
         made: format!("{} · seed {} · {}", plan.solver, plan.seed, w.t1("plan-steps", "steps", plan.steps)),
         moves: plan.moves.iter().map(moved).collect(),
+        asks: !proposal.asks.is_empty(),
         plan: state.desk.new_id("PLN"),
         inputs: plan.inputs.short(),
     }
@@ -382,6 +425,13 @@ fn drawn(
                 lines.push(line(view, id, booking, scale, w));
             }
         }
+        for (id, booking) in &*view.bookings {
+            let beside = booking.held_beside(view.now).filter(|it| it.suite == *suite);
+            if let Some(window) = beside.filter(|it| scale.shows(it.from, it.until)) {
+                bars.push(proposed_bar(scale, y, id, window, w));
+                lines.push(Line { suite: suite.to_string(), ..proposed_line(view, (id, booking), window, scale, w) });
+            }
+        }
         for (_, from, until) in taken.iter().filter(|(of, from, until)| of == suite && scale.shows(*from, *until)) {
             bars.push(foreign(scale, y, (*from, *until), w));
             lines.push(Line {
@@ -398,7 +448,7 @@ fn drawn(
     (bars, lines)
 }
 
-fn plan_page(
+pub(super) fn plan_page(
     state: &AppState,
     session: &Session,
     look: &Look,
@@ -458,46 +508,6 @@ pub(crate) async fn show(
 pub(crate) async fn propose(State(state): State<AppState>, session: Session) -> Result<Response, WebError> {
     match state.desk.propose(session.scope.clone()).await {
         Ok(()) => Ok(Redirect::to("/plan#proposal").into_response()),
-        Err(refusal) => plan_page(&state, &session, &Look::default(), Some(refusal)),
-    }
-}
-
-/// The planner's credential.
-#[derive(Deserialize)]
-pub(crate) struct Sent {
-    inputs: String,
-    password: String,
-}
-
-/// Adopts the proposal that was shown.
-pub(crate) async fn adopt(
-    State(state): State<AppState>,
-    session: Session,
-    At(plan): At<PlanId>,
-    Filled(sent): Filled<Sent>,
-) -> Result<Response, WebError> {
-    let found = state.desk.proposal(&session.scope);
-    let proposal = found.as_ref().and_then(|it| it.as_ref().as_ref().ok());
-    let shown = proposal.filter(|it| it.adopted.inputs.short() == sent.inputs);
-    let outcome = match shown {
-        None => Err(Rejection::new(
-            "SCH-10",
-            "表示後に状況が変わり、この案は使えません。新しい案を確認してから採用してください。",
-            "Things changed since this was shown. Look at the new proposal, then adopt it.",
-        )),
-        Some(proposal) => {
-            let (person, client) = (session.scope.person.clone(), session.visit.client.clone());
-            match state.desk.check_credential(person, sent.password, client).await {
-                Ok(reauth) => {
-                    let command = Command::AdoptPlan { plan, adopted: Box::new(proposal.adopted.clone()) };
-                    state.desk.act(Act { scope: session.scope.clone(), signer: Some(reauth), command }).await
-                }
-                Err(refusal) => Err(refusal),
-            }
-        }
-    };
-    match outcome {
-        Ok(_) => Ok(Redirect::to("/plan").into_response()),
         Err(refusal) => plan_page(&state, &session, &Look::default(), Some(refusal)),
     }
 }
