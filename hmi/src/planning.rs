@@ -35,6 +35,8 @@ pub const SEARCH_STEPS: u64 = 4_000;
 pub const SEARCH_SEED: u32 = 1;
 /// What made the plan, as its entry names it.
 pub const SOLVER: &str = concat!("catapult-scheduler ", env!("CARGO_PKG_VERSION"));
+/// A tenant is asked for no move to a start nearer than so many hours: it has to have time to answer.
+const NOTICE_H: i64 = 24;
 /// How often more tenants are thought of when those that were do not suffice.
 const ASK_ROUNDS: usize = 3;
 
@@ -135,7 +137,11 @@ impl<'v> Search<'v> {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self, NoPlan> {
         let time = Translation::of(view);
-        let spec = spec(view, &time, asked);
+        let mut spec = spec(view, &time, asked);
+        let notice = time.ceil(view.now.plus_s(NOTICE_H * 3_600));
+        for batch in spec.batches.iter_mut().filter(|it| is_asked(asked, &it.id)) {
+            batch.release = batch.release.max(notice);
+        }
         let problem = Problem::new(&spec).map_err(|error| broken(view, error))?;
         let before = before(view, &time, &spec, asked).resolve(&problem).map_err(|error| broken(view, error))?;
         let disrupted = Disrupted::recorded(problem, before);
@@ -222,6 +228,11 @@ impl<'v> Search<'v> {
             Some(Reason::New | Reason::Better) | None => words::Why::Better,
         }
     }
+}
+
+/// Whether a batch's tenant is to be asked anew.
+fn is_asked(asked: Option<&BTreeSet<BookingId>>, id: &str) -> bool {
+    asked.is_some_and(|asked| asked.iter().any(|it| it.as_str() == id))
 }
 
 fn id_of(problem: &Problem, ix: BatchIx) -> Option<BookingId> {

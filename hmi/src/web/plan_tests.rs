@@ -213,6 +213,7 @@ fn sch_10_what_has_no_place_within_its_tolerance_is_a_proposal_that_awaits_its_t
     assert!(!reason.contains("BKG-1") && reason.contains("合意した期間"), "in its own terms: {reason}");
     let moved = proposal.adopted.moves.iter().find(|item| item.booking == id("BKG-2")).unwrap();
     assert!(moved.reason.en.contains("BKG-1"), "the planner reads of whom: {:?}", moved.reason);
+    assert!(moved.window.from >= view.now.plus_s(24 * 3_600), "there is time to answer: {moved:?}");
     planning::judge(&view, &proposal.adopted, &proposal.asks).unwrap();
     assert_eq!(planning::judge(&view, &proposal.adopted, &[]).unwrap_err().rule, "SCH-10", "not without a yes");
     let there = moved.window.clone();
