@@ -39,7 +39,7 @@ pub enum LockError {
 /// The lock; held as long as this lives.
 #[derive(Debug)]
 pub struct ProcessLock {
-    _file: File,
+    file: File,
 }
 
 /// The lock file of a database: its path with `.lock` behind it.
@@ -70,7 +70,17 @@ impl ProcessLock {
         }
         file.set_len(0).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for ProcessLock {
+    /// A child process that is just being started holds the file open too, until it runs its own program: closing the file alone
+    /// would leave the lock to it for that moment.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the lock of the database is left to the end of the process");
+        }
     }
 }
 
@@ -86,8 +96,11 @@ mod tests {
         let second = ProcessLock::acquire(&database).unwrap_err().to_string();
         assert!(second.contains(&format!("process {}", std::process::id())), "{second}");
         assert!(second.contains("mes.db.lock") && second.contains("stop that process"), "{second}");
+        // As a child process has it between its start and its own program.
+        let inherited = first.file.try_clone().unwrap();
         drop(first);
         ProcessLock::acquire(&database).unwrap();
+        drop(inherited);
     }
 
     #[test]
