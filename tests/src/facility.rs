@@ -148,6 +148,13 @@ impl Facility {
         tokio::time::timeout(DEADLINE, served).await.expect("the web server did not stop").unwrap();
         drop(desk);
         let config = app.config.clone();
+        // The task of a connection may end a moment after the server has.
+        let alone = async {
+            while Arc::strong_count(&app) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, alone).await.expect("somebody still holds the facility");
         let app = Arc::into_inner(app).expect("somebody still holds the facility");
         app.stop().await;
         (config, plant)

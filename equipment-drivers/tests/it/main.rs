@@ -33,6 +33,8 @@ mod record;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod sentences;
 #[cfg(test)]
 mod simulated_modbus;

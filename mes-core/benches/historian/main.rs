@@ -171,6 +171,7 @@ async fn store_path(devices: usize, duration_s: usize, shown: &[Shown]) {
             .map(|channel| samples(name, *channel, &shown[..duration_s], LAN, false).into_iter())
             .collect::<Vec<_>>()
     };
+    let (chunks_s, chunks_cpu) = straight_into_chunks(names.iter().flat_map(of).map(Iterator::collect)).await;
     let mut tags: Vec<_> = names.iter().flat_map(of).collect();
     let (tag_count, count) = (tags.len(), tags.len() * duration_s);
     let groups: Vec<Vec<Sample>> =
@@ -208,7 +209,23 @@ async fn store_path(devices: usize, duration_s: usize, shown: &[Shown]) {
     line("into the durable tail", tail, tail_cpu);
     line("from the tail into sealed chunks", sealing, sealing_cpu);
     line("both", tail + sealing, tail_cpu + sealing_cpu);
+    line("from memory into sealed chunks of the store, a transaction per tag", chunks_s, chunks_cpu);
     line("SQLite, a row per sample (measured on a minute)", rows_s * scale, rows_cpu * scale);
+}
+
+/// Chunks made in memory and written as they are sealed: seconds, and processor seconds.
+async fn straight_into_chunks(tags: impl Iterator<Item = Vec<Sample>>) -> (f64, f64) {
+    let tags: Vec<Vec<Sample>> = tags.collect();
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("mes.db")).await.unwrap();
+    let (start, cpu) = (Clock::wall(), peers::cpu_s());
+    for samples in &tags {
+        let chunks = hourly(samples).map(|hour| Chunk::encode(&hour[0].tag, hour).unwrap()).collect();
+        store.append(&Group { chunks, ..Group::default() }).await.unwrap();
+    }
+    let took = (start.elapsed().as_secs_f64(), peers::cpu_s() - cpu);
+    store.close().await;
+    took
 }
 
 /// The trend of one tag over 14 days at 1 Hz, from the store to JSON.

@@ -280,7 +280,7 @@ fn many_errors_come_back_at_once_in_the_order_of_the_file() {
     line 7, column 12: header › version: versions count from 1
     line 19, column 15: parameter `incubator_temperature` › decimals: at most 6 decimals are recorded, not 9
     line 21, column 13: parameter `incubator_temperature` › normal: normal range 30 – 37.5 must lie inside acceptable 36.0 – 38.0
-    line 26, column 12: equipment `incubator` › class: one of `bioreactor` `incubator` is expected here, but it is "freezer"
+    line 26, column 12: equipment `incubator` › class: one of `bioreactor` `incubator` `cell_processor` `monitor` is expected here, but it is "freezer"
     line 46, column 25: phase `P010` › kind: there is no kind of phase "instructon"; known are instruction, record, calculate, set, wait, line_clearance, identity_check, yield
     line 68, column 19: phase `P030` › set-point `temperature`: the field `unit` is missing
     line 72, column 19: phase `P030` › set-point `temperature`: there is no field `unt` here; did you mean `unit`?
