@@ -299,6 +299,8 @@ impl App {
             task.abort();
             let _ = task.await;
         }
+        // What the drivers said last is entered first, so that the last checkpoint covers it: nothing after it could be cut off unseen.
+        let _ = self.writer.decide(Input::Tick).await;
         if let Err(error) = self.checkpointer.make().await {
             tracing::error!(error = &error as &dyn std::error::Error, "no last checkpoint");
         }

@@ -217,6 +217,10 @@ impl EngineTask {
 
     fn take(&mut self, order: Order) {
         let Order { input, sealed, reply } = order;
+        if matches!(input, Input::Tick) {
+            // Whoever asks for time to pass wants what was reported until now to be entered with it.
+            self.tick();
+        }
         let decision = self.step(input);
         if let Ok(entries) = &decision {
             // A file that was known before gives no entry.

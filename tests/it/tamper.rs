@@ -9,7 +9,7 @@ use mes_core::{
     id::BatchId,
     journal::{Checkpoint, Entry, FacilityKey, FacilityPublicKey, Salts, SignedNote, encode::sha256},
     quantity::Language,
-    store::SqliteStore,
+    store::{SqliteStore, Store},
 };
 use serde_json::Value;
 use sqlx::{ConnectOptions, Row, SqliteConnection, sqlite::SqliteConnectOptions};
@@ -356,6 +356,15 @@ async fn a_journal_that_was_cut_off_is_noticed(place: &Place, config: &hmi::conf
     for file in std::fs::read_dir(&config.data).unwrap().map(|file| file.unwrap().path()).filter(|f| f.is_file()) {
         copied(&file, &folder);
     }
+    let store = SqliteStore::open(&folder.join("journal.sqlite")).await.unwrap();
+    let covered = store.newest_checkpoint().await.unwrap().unwrap().position;
+    assert_eq!(
+        covered,
+        store.extent().await.unwrap(),
+        "a facility that stopped leaves no entry behind its last checkpoint"
+    );
+    store.close().await;
+    drop(store);
     let mut connection = connected(&folder.join("journal.sqlite")).await;
     for step in [
         "DROP TRIGGER journal_entry_no_delete",
