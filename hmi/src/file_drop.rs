@@ -16,7 +16,7 @@ use equipment_drivers::{
     file_drop::{FinishedReport, Folder, Look, read_report},
 };
 use mes_core::{
-    clock::Clock,
+    clock::{Clock, Timestamp},
     engine::{Input, LinkReport, LinkState},
     id::EquipmentId,
     tenant::{DeviceReport, Equipment, Facility, LinkSettings},
@@ -173,10 +173,11 @@ impl FileDrop {
             name: finished.name.clone(),
             sha256: finished.sha256,
             bytes: finished.bytes.len() as u64,
-            written: finished.written,
+            written: self.in_facility_time(finished.written),
             template: link.template.clone(),
             template_version: link.template_version,
             lot: content.lot,
+            lot_unread: content.lot_unread,
             values: content.values,
             problems: content.problems,
         };
@@ -194,6 +195,12 @@ impl FileDrop {
                 Ok(None)
             }
         }
+    }
+
+    /// A time of the folder as facility time: as long ago as it was.
+    fn in_facility_time(&self, written: Timestamp) -> Timestamp {
+        let age_ms = Clock::system_now().since_ms(written).max(0);
+        self.clock.now().plus_ms(age_ms.saturating_mul(i64::from(self.clock.rate())).saturating_neg())
     }
 
     async fn say_of(&mut self, id: &EquipmentId, folder: &str, left: &[String]) -> Result<(), Stopped> {

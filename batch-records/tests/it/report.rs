@@ -33,6 +33,7 @@ pub(crate) fn story() -> Story {
         template: "freezer-report".into(),
         template_version: 2,
         lot: None,
+        lot_unread: false,
         values: vec![ReportedValue {
             tag: id("temperature"),
             value: SampleValue::Real(451.0),

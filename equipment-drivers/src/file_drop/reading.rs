@@ -17,6 +17,8 @@ use crate::template::{FileMap, FilePoint, ReportFormat, Template, TextEncoding};
 pub struct ReportContent {
     /// The lot that it says it is about.
     pub lot: Option<String>,
+    /// It should say a lot, and none could be read.
+    pub lot_unread: bool,
     /// The values of the tags.
     pub values: Vec<ReportedValue>,
     /// What could not be read, in words.
@@ -42,6 +44,7 @@ pub fn read_report(template: &Template, name: &str, bytes: &[u8]) -> ReportConte
     let mut content = ReportContent::default();
     let Some(map) = &template.file else { return content };
     let Some(format) = map.format.filter(|format| format.is_of(name)) else { return content };
+    content.lot_unread = map.lot.is_some();
     let text = text(map, bytes);
     let document = match &text {
         Ok(text) => Document::read(map, format, text),
@@ -56,7 +59,7 @@ pub fn read_report(template: &Template, name: &str, bytes: &[u8]) -> ReportConte
     };
     if let Some(point) = &map.lot {
         match document.find(point).and_then(|cell| short(&cell)) {
-            Ok(lot) => content.lot = Some(lot),
+            Ok(lot) => (content.lot, content.lot_unread) = (Some(lot), false),
             Err(Unread(why)) => content.problems.push(named("製造番号", "the lot", &why)),
         }
     }
@@ -236,6 +239,7 @@ mod tests {
             assert_eq!(problems, [problem], "{to}");
         }
         let content = read(CSV, "run.csv", b"Lot;\xff\xfe\xfd");
+        assert!(content.lot_unread && !read(CSV, "run.csv", REPORT.as_bytes()).lot_unread);
         assert!(content.problems[0].en.contains("its letters are not UTF-8"), "{content:?}");
     }
 

@@ -27,6 +27,7 @@ pub(super) fn reports(stories: &[&Story]) -> BTreeMap<EquipmentId, Vec<Arc<Filed
             template: "cell-processor-report".into(),
             template_version: 1,
             lot: None,
+            lot_unread: false,
             values: vec![ReportedValue {
                 tag: id("temperature"),
                 value: SampleValue::Real(451.0),

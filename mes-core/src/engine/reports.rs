@@ -57,7 +57,8 @@ impl Engine {
         Ok(self.enter_equipment(event, &who))
     }
 
-    /// The batch that the report belongs to. One that names a lot is given to no other, whoever has the device now.
+    /// The batch that the report belongs to. One that names a lot is given to no other, whoever has the device now; one that names none
+    /// is that of the batch that has the device, unless it was written before that batch had it: then it is another's (TEN-01).
     fn batch_of_report(&self, report: &DeviceReport) -> Option<(BatchId, EquipmentRole)> {
         let role = |batch: &Batch| {
             let mut units = batch.issued.equipment.iter();
@@ -65,7 +66,8 @@ impl Engine {
         };
         let found = match &report.lot {
             Some(lot) => self.books.batches.iter().find(|(_, batch)| batch.issued.lot == *lot),
-            None => self.books.batch_of(&report.equipment),
+            None if report.lot_unread => None,
+            None => self.books.batch_of(&report.equipment).filter(|(_, batch)| batch.issued_at <= report.written),
         };
         let (id, batch) = found.filter(|(_, batch)| batch.disposed_at.is_none())?;
         role(batch).map(|role| (id.clone(), role))

@@ -30,7 +30,7 @@ pub struct DeviceReport {
     pub sha256: Hash,
     /// Number of its bytes.
     pub bytes: u64,
-    /// When it was last written, as the folder says (wall clock of whoever keeps the folder).
+    /// When it was last written (facility time), by the age that the folder gives it.
     pub written: Timestamp,
     /// The device template whose mapping read it.
     pub template: String,
@@ -39,6 +39,9 @@ pub struct DeviceReport {
     /// The lot that it says it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lot: Option<String>,
+    /// It should say a lot, and none could be read: whose it is, is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lot_unread: bool,
     /// What the mapping read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ReportedValue>,

@@ -158,6 +158,7 @@ fn report() -> DeviceReport {
         template: "cell-processor-report".into(),
         template_version: 1,
         lot: None,
+        lot_unread: false,
         values: Vec::new(),
         problems: Vec::new(),
     }

@@ -10,7 +10,7 @@ use mes_core::{
     tenant::{DeviceReport, REPORT_BYTES_MAX},
 };
 
-use crate::bench::{Bench, id};
+use crate::bench::{Bench, START_MS, id};
 
 fn report(n: u8, lot: Option<&str>) -> DeviceReport {
     DeviceReport {
@@ -18,10 +18,11 @@ fn report(n: u8, lot: Option<&str>) -> DeviceReport {
         name: format!("run-{n}.csv"),
         sha256: Hash([n; 32]),
         bytes: 100,
-        written: Timestamp::from_ms(0),
+        written: Timestamp::from_ms(START_MS).plus_s(30 * 86_400),
         template: "cell-processor-report".into(),
         template_version: 1,
         lot: lot.map(str::to_owned),
+        lot_unread: false,
         values: Vec::new(),
         problems: vec![Bilingual::new("空欄", "it is empty")],
     }
@@ -41,10 +42,14 @@ fn ten_01_a_report_is_entered_with_the_batch_it_names_or_else_with_the_one_that_
     assert_eq!(owner(&mut bench, report(1, Some(&lot))), tenant);
     assert_eq!(owner(&mut bench, report(2, None)), tenant);
     assert_eq!(owner(&mut bench, report(3, Some("somebody else's"))), Some(Owner::Facility));
+    // Written before the batch had the device, or with a lot that cannot be read: nobody knows whose it is.
+    let before = DeviceReport { written: Timestamp::from_ms(0), ..report(4, None) };
+    assert_eq!(owner(&mut bench, before), Some(Owner::Facility));
+    assert_eq!(owner(&mut bench, DeviceReport { lot_unread: true, ..report(5, None) }), Some(Owner::Facility));
     assert_eq!(owner(&mut bench, report(1, Some(&lot))), None, "the same bytes again");
     let known = &bench.engine.books().reports[&id("BR-01")];
     let batches: Vec<_> = known.iter().map(|filed| filed.batch.as_ref().map(ToString::to_string)).collect();
-    assert_eq!(batches, [Some("B-1".to_owned()), Some("B-1".to_owned()), None]);
+    assert_eq!(batches, [Some("B-1".to_owned()), Some("B-1".to_owned()), None, None, None]);
 
     let mut free = Bench::with_recipes();
     assert_eq!(owner(&mut free, report(1, None)), Some(Owner::Facility), "nobody has the device");
